@@ -1,0 +1,104 @@
+package rules
+
+import (
+	"time"
+
+	"watchdog/probes"
+)
+
+// A Rule is one row of the book: a fault, what it means, and what is done about
+// it.
+type Rule struct {
+	Code  probes.Code
+	Title string // at most 60 characters
+	// Explain says why it happens and what a person would check.
+	Explain  string
+	Severity Severity
+	Scope    Scope
+	// DependsOn lists what can explain this fault: when one of these is
+	// found too, this is its symptom.
+	DependsOn []Ref
+	// For is how long it must last before anything is done; zero means that
+	// confirmation is enough.
+	For time.Duration
+	// Confirm is how many looks in a row must see it; zero means 2.
+	Confirm int
+	// Door marks a fault that lets somebody in. It is healed at once, without
+	// confirmation.
+	Door bool
+	Mode Mode
+	// Remedies by ID, mildest first; "{subject}" stands for the finding's
+	// subject. None when nothing can be done from here.
+	Remedies []string
+	Budget   Budget
+	// Fix is what a person does about it, where the daemon does not; lines may
+	// hold {subject}.
+	Fix []string
+	// Drill names the scenario that rehearses it.
+	Drill string
+}
+
+// A Ref points at a code, and at one subject of it when Subject is not empty.
+type Ref struct {
+	Code    probes.Code
+	Subject string
+	// MustSee holds this fault back while the probes that tell of Code can't
+	// look.
+	MustSee bool
+}
+
+// On refers to code befalling subject.
+func On(code probes.Code, subject string) Ref { return Ref{Code: code, Subject: subject} }
+
+// Severity of a fault for the people who use the stack.
+type Severity string
+
+// Severities.
+const (
+	Critical Severity = "critical" // nobody can log in, or anybody can
+	Warning  Severity = "warning"  // it works, and will not for long
+	Info     Severity = "info"
+)
+
+// Scope says whose fault it is.
+type Scope string
+
+// A fault is on this host, or seen from here on another.
+const (
+	Here  Scope = "here"
+	There Scope = "there"
+)
+
+// Mode says who lets a remedy run.
+type Mode string
+
+// Modes, loosest first. The zero value counts as Auto.
+const (
+	Auto    Mode = "auto"
+	Ask     Mode = "ask"
+	Observe Mode = "observe"
+)
+
+// Tighter returns the stricter of two modes.
+func (m Mode) Tighter(n Mode) Mode {
+	if m.rank() >= n.rank() {
+		return m
+	}
+	return n
+}
+
+func (m Mode) rank() int {
+	switch m {
+	case Ask:
+		return 1
+	case Observe:
+		return 2
+	}
+	return 0
+}
+
+// A Budget bounds how often a rule may act.
+type Budget struct {
+	Attempts int
+	Within   time.Duration
+}
