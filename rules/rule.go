@@ -38,13 +38,24 @@ type Rule struct {
 	Drill string
 }
 
-// A Ref points at a code, and at one subject of it when Subject is not empty.
+// A Ref points at a code, and at one subject of it when Subject is not empty;
+// "{subject}" stands for the subject of the fault that depends.
 type Ref struct {
-	Code    probes.Code
-	Subject string
+	Code    probes.Code `json:"code"`
+	Subject string      `json:"subject,omitempty"`
+	// When limits the edge to one subject of the fault that depends, where a
+	// row stands for several things ("service.dead").
+	When string `json:"-"`
 	// MustSee holds this fault back while the probes that tell of Code can't
 	// look.
-	MustSee bool
+	MustSee bool `json:"-"`
+}
+
+func (r Ref) String() string {
+	if r.Subject == "" {
+		return string(r.Code)
+	}
+	return string(r.Code) + " " + r.Subject
 }
 
 // On refers to code befalling subject.
@@ -101,4 +112,40 @@ func (m Mode) rank() int {
 type Budget struct {
 	Attempts int
 	Within   time.Duration
+}
+
+// A Fix is one thing that ends a fault, and who does it.
+type Fix struct {
+	By      string `json:"by"` // "daemon" or "you"
+	Action  string `json:"action"`
+	Command string `json:"command,omitempty"`
+}
+
+func (f Fix) String() string {
+	if f.By == "daemon" {
+		return "watchdog does it: " + f.Action
+	}
+	if f.Command == "" {
+		return f.Action
+	}
+	return "you: " + f.Command
+}
+
+// Fixes says how the fault ends under mode m: by the daemon's first remedy
+// where it may act, and by what a person can type in any case.
+func (r Rule) Fixes(m Mode, subject string) []Fix {
+	out := []Fix{}
+	if len(r.Remedies) > 0 {
+		id := fill(r.Remedies[0], subject)
+		switch m {
+		case Auto:
+			out = append(out, Fix{By: "daemon", Action: id})
+		case Ask:
+			out = append(out, Fix{By: "daemon", Action: id + ", once a person approves"})
+		}
+	}
+	for _, line := range r.Fix {
+		out = append(out, Fix{By: "you", Action: "type", Command: fill(line, subject)})
+	}
+	return out
 }

@@ -1,0 +1,306 @@
+package rules
+
+import (
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"watchdog/probes"
+)
+
+// A Sighting is how one fault has been seen without a break.
+type Sighting struct {
+	First, Last time.Time
+	Looks       int // how many looks saw it
+}
+
+// An Outcome is what became of an attempt.
+type Outcome string
+
+// Outcomes of an attempt. Running stands while it is under way, and after a
+// crash until the next start has finished it.
+const (
+	Attempting Outcome = "running"
+	Healed     Outcome = "healed"
+	Failed     Outcome = "failed"    // the plan could not be applied, and was put back
+	Unproved   Outcome = "unproved"  // it was applied, and the fault stayed: put back
+	Unneeded   Outcome = "unneeded"  // the remedy found nothing to do
+	Cut        Outcome = "cut short" // the daemon ended in the middle
+)
+
+// An Attempt is one run of a remedy against a fault.
+type Attempt struct {
+	Fault   Ref       `json:"fault"`
+	Remedy  string    `json:"remedy"`
+	Rung    int       `json:"rung"`
+	Seen    time.Time `json:"seen"` // the fault's first sighting
+	At      time.Time `json:"at"`
+	Ended   time.Time `json:"ended,omitzero"`
+	Outcome Outcome   `json:"outcome"`
+	Detail  string    `json:"detail,omitempty"`
+}
+
+// A Memory is what Decide knows of the past.
+type Memory struct {
+	Sightings map[Ref]Sighting
+	// Looked says when each probe's newest look began.
+	Looked map[string]time.Time
+	// Attempts are in the order they were made.
+	Attempts []Attempt
+	// Healing is the fault whose remedy is being applied or proved, if any.
+	Healing *Ref
+}
+
+// A Policy is what the site and the people at work allow.
+type Policy struct {
+	Mode  Mode
+	Modes map[probes.Code]Mode
+	// Hold, when not empty, says why nothing at all may be done: the kill
+	// switch, a pause, a package manager at work.
+	Hold string
+}
+
+// ModeOf returns the mode a rule has under the policy: the tightest of the
+// book's, the site's, and the site's for this code.
+func (p Policy) ModeOf(r Rule) Mode {
+	m := r.Mode.Tighter(p.Mode).Tighter(p.Modes[r.Code])
+	if m == "" {
+		return Auto
+	}
+	return m
+}
+
+// A Kind of action.
+type Kind string
+
+// Kinds of action. There is exactly one for each diagnosis.
+const (
+	Heal   Kind = "heal"    // apply Remedy now
+	Wait   Kind = "wait"    // not yet: Reason says for what
+	Hold   Kind = "hold"    // not allowed now: Reason says by what
+	Asking Kind = "ask"     // a person is to approve Remedy
+	Report Kind = "report"  // a person is to do it: there is no remedy from here
+	GaveUp Kind = "gave up" // the budget is spent
+	Follow Kind = "follow"  // a symptom: its cause is dealt with
+)
+
+// An Action is what is to be done about one diagnosis, and why.
+type Action struct {
+	Kind   Kind   `json:"kind"`
+	Fault  Ref    `json:"fault"`
+	Remedy string `json:"remedy,omitempty"`
+	Rung   int    `json:"rung,omitempty"`
+	Reason string `json:"reason"`
+	// Until is when a Wait is over, if time alone ends it.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Defaults of a rule that leaves them out.
+const (
+	defaultConfirm = 2
+	// relapse is how long a healed fault must stay away for its remedy to
+	// count as having worked; sooner back, the next rung is tried.
+	relapse = 30 * time.Second
+	// backoffBase doubles with every attempt that did not help.
+	backoffBase = 2 * time.Second
+	backoffMost = 5 * time.Minute
+)
+
+var defaultBudget = Budget{Attempts: 6, Within: 15 * time.Minute}
+
+// Decide says what is to be done about each diagnosis, in their order. It is a
+// pure function. At most one action is [Heal]: remedies run one at a time, so
+// that each one's proof is its own.
+func Decide(now time.Time, b Book, ds []Diagnosis, m Memory, p Policy) []Action {
+	out := make([]Action, len(ds))
+	busy := m.Healing != nil
+	for _, door := range []bool{true, false} { // doors are closed first
+		for i, d := range ds {
+			if d.Rule.Door != door {
+				continue
+			}
+			out[i] = decide(now, b, d, m, p)
+			if out[i].Kind != Heal {
+				continue
+			}
+			if busy {
+				out[i].Kind, out[i].Reason = Wait, "another remedy is at work"
+			}
+			busy = true
+		}
+	}
+	return out
+}
+
+func decide(now time.Time, b Book, d Diagnosis, m Memory, p Policy) Action {
+	a := Action{Fault: d.Fault}
+	set := func(k Kind, format string, args ...any) Action {
+		a.Kind, a.Reason = k, fmt.Sprintf(format, args...)
+		return a
+	}
+	switch {
+	case d.Verdict == Symptom:
+		return set(Follow, "a symptom of %s", d.By[0])
+	case d.Verdict == Undecided:
+		return set(Wait, "waits to see %s", d.Unseen[0])
+	case len(d.Rule.Remedies) == 0:
+		return set(Report, "a person has to do it")
+	case p.ModeOf(d.Rule) == Observe:
+		return set(Report, "its mode is observe")
+	}
+	a.Rung = rung(now, d, m.Attempts)
+	a.Remedy = d.Rule.Remedy(a.Rung, d.Fault.Subject)
+	if p.Hold != "" {
+		return set(Hold, "%s", p.Hold)
+	}
+	if !d.Rule.Door {
+		if reason, until := confirmed(now, b, d, m); reason != "" {
+			a.Until = until
+			return set(Wait, "%s", reason)
+		}
+	}
+	if n, budget := spent(now, d, m.Attempts), d.Rule.budget(); n >= budget.Attempts {
+		return set(GaveUp, "%d attempts within %s did not last; a person has to look", n, budget.Within)
+	}
+	if until := backoff(d, m.Attempts); now.Before(until) {
+		a.Until = until
+		return set(Wait, "backs off after an attempt that did not help")
+	}
+	if p.ModeOf(d.Rule) == Ask {
+		return set(Asking, "waits for approval")
+	}
+	return set(Heal, "confirmed")
+}
+
+// confirmed returns why a fault is not yet certain enough to act on, and until
+// when if time alone will tell; an empty reason when it is.
+func confirmed(now time.Time, b Book, d Diagnosis, m Memory) (reason string, until time.Time) {
+	s := m.Sightings[d.Fault]
+	if want := d.Rule.confirm(); s.Looks < want {
+		return fmt.Sprintf("seen %d of %d times", s.Looks, want), time.Time{}
+	}
+	if ready := s.First.Add(d.Rule.For); now.Before(ready) {
+		return fmt.Sprintf("has to last %s", d.Rule.For), ready
+	}
+	for _, p := range b.Beneath(d.Fault) {
+		if at, ok := m.Looked[p]; ok && at.Before(s.First) {
+			return "looks beneath it first: " + p, time.Time{}
+		}
+	}
+	return "", time.Time{}
+}
+
+// Beneath returns the probes that tell of what can explain a fault: they are
+// asked again before anything is done about it, or a symptom that was seen
+// first would pass for a cause.
+func (b Book) Beneath(fault Ref) []string {
+	var out []string
+	seen := map[string]bool{}
+	visited := map[Ref]bool{fault: true}
+	var down func(Ref)
+	down = func(at Ref) {
+		for _, e := range b.edges(at) {
+			e = plain(e)
+			if visited[e] {
+				continue
+			}
+			visited[e] = true
+			for _, p := range b.Tells[e.Code] {
+				if !seen[p] {
+					seen[p] = true
+					out = append(out, p)
+				}
+			}
+			down(e)
+		}
+	}
+	down(fault)
+	return out
+}
+
+// Remedy returns the remedy's ID on a rung of the ladder, the last one for any
+// rung beyond it.
+func (r Rule) Remedy(rung int, subject string) string {
+	return fill(r.Remedies[min(rung, len(r.Remedies)-1)], subject)
+}
+
+func (r Rule) confirm() int {
+	if r.Confirm == 0 {
+		return defaultConfirm
+	}
+	return r.Confirm
+}
+
+func (r Rule) budget() Budget {
+	if r.Budget == (Budget{}) {
+		return defaultBudget
+	}
+	return r.Budget
+}
+
+// rung counts the attempts in a row that did not help.
+func rung(now time.Time, d Diagnosis, past []Attempt) int {
+	n := 0
+	for i := len(past) - 1; i >= 0; i-- {
+		a := past[i]
+		if a.Fault != d.Fault {
+			continue
+		}
+		if !a.wasted(now) || now.Sub(a.At) > d.Rule.budget().Within {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// wasted reports whether the attempt did not help, given that its fault is
+// there again now.
+func (a Attempt) wasted(now time.Time) bool {
+	switch a.Outcome {
+	case Failed, Unproved, Unneeded:
+		return true
+	case Healed:
+		return now.Sub(a.Ended) < relapse
+	}
+	return false
+}
+
+// spent counts the attempts of the rule on this subject within its budget's
+// time.
+func spent(now time.Time, d Diagnosis, past []Attempt) int {
+	n := 0
+	for _, a := range past {
+		if a.Fault == d.Fault && now.Sub(a.At) < d.Rule.budget().Within {
+			n++
+		}
+	}
+	return n
+}
+
+// backoff returns when the next attempt may be made: exponential, with jitter
+// that is a function of the attempt, so that Decide stays pure and two hosts
+// still differ.
+func backoff(d Diagnosis, past []Attempt) time.Time {
+	wait := backoffBase
+	var last Attempt
+	for _, a := range past {
+		if a.Fault != d.Fault {
+			continue
+		}
+		if last.Fault == a.Fault && a.At.Sub(last.Ended) < d.Rule.budget().Within {
+			wait = min(2*wait, backoffMost)
+		}
+		last = a
+	}
+	if last.Outcome == "" || last.Ended.IsZero() {
+		return time.Time{}
+	}
+	if last.Outcome == Healed || last.Outcome == Cut {
+		return time.Time{}
+	}
+	h := fnv.New32a()
+	fmt.Fprint(h, last.Fault, last.At.UnixNano())
+	jitter := time.Duration(h.Sum32()%1000) * wait / 4000
+	return last.Ended.Add(wait + jitter)
+}

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"time"
+
+	"watchdog/probes"
+)
+
+// A schedule says when each probe looks next. Probes are due on a common grid,
+// so those of one period fall on one instant: waking up and cold caches cost
+// more than the looking (three times, at our pace).
+type schedule struct {
+	entries map[string]*entry
+	order   []string
+}
+
+type entry struct {
+	probe   probes.Probe
+	every   time.Duration
+	next    time.Time
+	running bool
+	again   time.Time // wanted while it was running
+}
+
+func newSchedule(ps []probes.Probe, now time.Time) schedule {
+	s := schedule{entries: make(map[string]*entry, len(ps))}
+	for _, p := range ps {
+		spec := p.Spec()
+		s.entries[spec.ID] = &entry{probe: p, every: spec.Every, next: now}
+		s.order = append(s.order, spec.ID)
+	}
+	return s
+}
+
+// due returns the probes whose time has come and marks them as running.
+func (s schedule) due(now time.Time) []probes.Probe {
+	var out []probes.Probe
+	for _, id := range s.order {
+		e := s.entries[id]
+		if e.running || now.Before(e.next) {
+			continue
+		}
+		e.running = true
+		out = append(out, e.probe)
+	}
+	return out
+}
+
+// done puts a probe back on the grid after its look.
+func (s schedule) done(id string, now time.Time) {
+	e := s.entries[id]
+	e.running = false
+	e.next = now.Truncate(e.every).Add(e.every)
+	if !e.again.IsZero() && e.again.Before(e.next) {
+		e.next = e.again
+	}
+	e.again = time.Time{}
+}
+
+// hasten makes a probe due at t if it would be later. One that is looking right
+// now looks again after: what it sees may be from before.
+func (s schedule) hasten(id string, t time.Time) {
+	e := s.entries[id]
+	if e == nil {
+		return
+	}
+	if e.running {
+		if e.again.IsZero() || t.Before(e.again) {
+			e.again = t
+		}
+		return
+	}
+	if t.Before(e.next) {
+		e.next = t
+	}
+}
+
+// next is the earliest time at which a probe is due.
+func (s schedule) next() time.Time {
+	var next time.Time
+	for _, e := range s.entries {
+		if !e.running && (next.IsZero() || e.next.Before(next)) {
+			next = e.next
+		}
+	}
+	if next.IsZero() { // all are looking: a result will wake the loop
+		return time.Now().Add(keepAlive)
+	}
+	return next
+}
