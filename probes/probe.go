@@ -68,11 +68,12 @@ type Wake struct {
 type WakeKind string
 
 // The sources of events: the service manager, the file system, the kernel's
-// addresses and routes.
+// addresses and routes, its rule set.
 const (
-	WakeUnit    WakeKind = "unit"
-	WakeFile    WakeKind = "file"
-	WakeAddress WakeKind = "address"
+	WakeUnit     WakeKind = "unit"
+	WakeFile     WakeKind = "file"
+	WakeAddress  WakeKind = "address"
+	WakeFirewall WakeKind = "firewall"
 )
 
 // A Probe looks at one thing. It is plain data; all it may touch is in h.

@@ -1,9 +1,11 @@
 package remedies
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -56,6 +58,8 @@ func (w Write) String() string {
 		return "remove " + w.Path
 	case w.Old == nil:
 		return fmt.Sprintf("create %s (%s)", w.Path, describe(w.New))
+	case strings.HasPrefix(w.Path, "/proc/sys/"):
+		return fmt.Sprintf("set %s from %s to %s", w.Path, bytes.TrimSpace(w.Old.Data), bytes.TrimSpace(w.New.Data))
 	case string(w.Old.Data) == string(w.New.Data) && w.Old.Mode.Type() == w.New.Mode.Type():
 		return fmt.Sprintf("set %s from %s to %s", w.Path, describe(w.Old), describe(w.New))
 	}
@@ -74,27 +78,40 @@ func describe(n *host.Node) string {
 }
 
 // Diff is a unified diff with a header line for owner and mode. Secrets are
-// redacted on both sides, so a changed secret shows as no change of text.
+// redacted on both sides, so a changed secret shows as no change of text: those
+// of Hide, and what looks like one, for the old text may hold some that nobody
+// here knows of.
 func (w Write) Diff() string {
 	head := "# " + w.String() + "\n"
 	oldText, newText := w.text(w.Old), w.text(w.New)
 	return head + udiff.Unified(w.Path, w.Path, oldText, newText)
 }
 
+// What looks like a secret: a private key in PEM, and the value of a name that
+// ends in password or secret, as far as the line goes.
+var (
+	privateKey = regexp.MustCompile(`(?s)-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?(?:-----END ([A-Z ]*)PRIVATE KEY-----|\z)`)
+	password   = regexp.MustCompile(`(?im)((?:password|passwd|secret)["']?[ \t]*[=:][ \t]*)\S.*$`)
+)
+
 func (w Write) text(n *host.Node) string {
-	if n == nil || !n.Mode.IsRegular() {
+	redacted := host.Secret{}.String()
+	switch {
+	case n == nil || !n.Mode.IsRegular() || len(n.Data) == 0:
 		return ""
-	}
-	if !utf8.Valid(n.Data) {
+	case strings.HasPrefix(w.Path, host.SecretDir+"/"):
+		return redacted + "\n"
+	case !utf8.Valid(n.Data):
 		return fmt.Sprintf("(%d bytes, not text)\n", len(n.Data))
 	}
 	s := string(n.Data)
 	for _, h := range w.Hide {
 		if !h.Missing() {
-			s = strings.ReplaceAll(s, h.Reveal(), h.String())
+			s = strings.ReplaceAll(s, h.Reveal(), redacted)
 		}
 	}
-	return s
+	s = privateKey.ReplaceAllString(s, "-----BEGIN ${1}PRIVATE KEY----- "+redacted)
+	return password.ReplaceAllString(s, "${1}"+redacted)
 }
 
 // Do implements [Edit].

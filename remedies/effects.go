@@ -10,7 +10,9 @@ import (
 )
 
 // Do is the effect of one verb on one unit. It settles when the unit has the
-// state the verb leads to and, if Ready is given, when Ready says so.
+// state the verb leads to and, if Ready is given, when Ready says so. When its
+// plan is put back, a unit that ran before gets the files of before, and one
+// that did not is stopped; so with what starts at boot.
 type Do struct {
 	Verb Verb
 	Unit string
@@ -38,17 +40,23 @@ func (d Do) Settled(ctx context.Context, h *host.Host) error {
 	default:
 		return nil
 	}
+	var failed error
 	err := Await(ctx, func(ctx context.Context) error {
 		u, err := h.Init.Unit(ctx, d.Unit)
 		if err != nil {
 			return err
 		}
-		if u.State != host.Running {
-			return fmt.Errorf("%s is %s %s", d.Unit, u.State, u.Detail)
+		err = fmt.Errorf("%s is %s: %s", d.Unit, u.State, u.Detail)
+		switch u.State {
+		case host.Running:
+			return nil
+		case host.Failed: // for good: its manager tries no more
+			failed = err
+			return nil
 		}
-		return nil
+		return err
 	})
-	if err != nil || d.Ready == nil {
+	if err = errors.Join(err, failed); err != nil || d.Ready == nil {
 		return err
 	}
 	return Await(ctx, func(ctx context.Context) error { return d.Ready(ctx, h) })
@@ -58,19 +66,23 @@ func (d Do) Settled(ctx context.Context, h *host.Host) error {
 // start, long beside what a look costs.
 const poll = 100 * time.Millisecond
 
-// Await asks until ok returns nil, or ctx ends; then it returns the last
-// answer, which says what was still missing.
+// Await asks until ok returns nil, or ctx ends; then it returns the last answer
+// that was not cut short by that, which says what was still missing.
 func Await(ctx context.Context, ok func(context.Context) error) error {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
+	var missing error
 	for {
 		err := ok(ctx)
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() == nil || missing == nil {
+			missing = err
+		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("wait: %w", ctx.Err()), err)
+			return errors.Join(fmt.Errorf("wait: %w", ctx.Err()), missing)
 		case <-tick.C:
 		}
 	}

@@ -113,7 +113,9 @@ type Step interface {
 }
 
 // An Edit changes state at rest. Do compares before it swaps ([ErrStale]); so
-// does Undo, which leaves alone what is no longer what Do wrote.
+// does Undo, which leaves alone what is no longer what Do wrote. Doing what is
+// done already, and undoing what was never done, changes nothing and is no
+// error: a plan that was cut off anywhere can be finished or put back.
 type Edit interface {
 	String() string
 	Diff() string
@@ -141,6 +143,18 @@ type Effect interface {
 // was written.
 var ErrStale = errors.New("changed since it was planned")
 
+// ErrBusy says that somebody else holds the package manager. Nothing was
+// changed; the error that wraps it names the holder where one was found.
+var ErrBusy = errors.New("the package manager is busy")
+
+// A SQLError is PostgreSQL's refusal of a statement.
+type SQLError struct {
+	State   string // SQLSTATE: "42704"
+	Message string // the server's own, without the statement
+}
+
+func (e *SQLError) Error() string { return fmt.Sprintf("%s (SQLSTATE %s)", e.Message, e.State) }
+
 // Hands is all that this program can do to a machine. The real ones are in
 // package hands; remedytest has ones that remember and fail on demand.
 type Hands interface {
@@ -149,15 +163,18 @@ type Hands interface {
 	Commands
 	SQL
 	Keycloak
+	Archives
 }
 
 // Files changes files, directories and links.
 type Files interface {
 	// Write makes name what new says, or removes it when new is nil, if it
-	// still is what old says; otherwise [ErrStale]. A file is replaced
-	// atomically and synced. The first bytes of a file that this program did
-	// not make are kept below /var/lib/watchdog/original. Names below /proc/sys
-	// are kernel parameters, written in place.
+	// still is what old says; otherwise [ErrStale]. What already is as new says
+	// is left as it is, without error. A file is replaced atomically and
+	// synced; a directory's parent must exist. The first bytes of a file that
+	// this program did not make are kept below /var/lib/watchdog/original.
+	// Names below /proc/sys are kernel parameters, written in place; of them
+	// only the value counts, without the space around it.
 	Write(ctx context.Context, name string, old, new *host.Node) error
 }
 
@@ -195,25 +212,46 @@ type Commands interface {
 // Name is the list's own ("nginx-test", "certbot-certonly"), Args fill its
 // places; each place has its own pattern and nothing goes through a shell.
 type Command struct {
-	Name  string
-	Args  []string
-	Stdin []byte
-	// Env holds secrets for the one short-lived process, by variable.
-	Env map[string]host.Secret
+	Name  string   `json:"name"`
+	Args  []string `json:"args,omitempty"`
+	Stdin []byte   `json:"stdin,omitempty"`
+	// Env holds secrets for the one short-lived process, by variable. It is
+	// never written down.
+	Env map[string]host.Secret `json:"-"`
 }
 
 // SQL changes PostgreSQL as its superuser over the local socket.
 type SQL interface {
 	// Exec runs one statement outside a transaction. Secrets never stand in it
-	// in clear: passwords go as SCRAM verifiers.
+	// in clear: passwords go as SCRAM verifiers. Identifiers are quoted by the
+	// caller. A refusal is a [*SQLError].
 	Exec(ctx context.Context, database, statement string, args ...any) error
 }
 
 // Keycloak changes a realm through the admin REST interface.
 type Keycloak interface {
 	// Admin sends body as JSON and decodes the answer into reply, when either
-	// is not nil. It returns the path of what was created, if anything.
+	// is not nil. Method is POST, PUT or DELETE; path begins with a realm's
+	// name ("breath/clients"), or is empty to create one. It returns the path
+	// of what was created, in the same form, if anything was. A refusal is a
+	// [*host.AdminError].
 	Admin(ctx context.Context, a host.Admin, method, path string, body, reply any) (location string, err error)
+}
+
+// Archives unpacks what no package brings.
+type Archives interface {
+	// Unpack makes directory dir, which must not exist yet, from a: all of it
+	// or nothing. An archive whose files are all in one directory becomes that
+	// directory. Owner is root, modes are the archive's.
+	Unpack(ctx context.Context, a Archive, dir string) error
+}
+
+// An Archive is a .tar.gz, pinned. It is looked for by name in
+// /var/cache/watchdog/artifacts, and downloaded to there when it isn't.
+type Archive struct {
+	Name   string // file name: "keycloak-26.7.0.tar.gz"
+	URL    string // https only
+	SHA256 string // in hex; nothing that differs is unpacked
 }
 
 // waitsError is what applying a plan with Waits returns.

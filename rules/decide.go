@@ -183,7 +183,7 @@ func confirmed(now time.Time, b Book, d Diagnosis, m Memory) (reason string, unt
 		return fmt.Sprintf("has to last %s", d.Rule.For), ready
 	}
 	for _, p := range b.Beneath(d.Fault) {
-		if at, ok := m.Looked[p]; ok && at.Before(s.First) {
+		if m.Looked[p].Before(s.First) { // never, counts as before
 			return "looks beneath it first: " + p, time.Time{}
 		}
 	}

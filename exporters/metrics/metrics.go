@@ -6,14 +6,28 @@ package metrics
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"watchdog/probes"
 	"watchdog/rules"
 	"watchdog/rules/engine"
 )
+
+// Handler serves the metrics of the snapshots that newest gives, and those of
+// the exporting process itself.
+func Handler(newest func(context.Context) (engine.Snapshot, error)) http.Handler {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(
+		Collector{Snapshot: newest},
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{Namespace: "watchdog_export"}),
+	)
+	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 5 * time.Second})
+}
 
 // A Collector collects from the newest snapshot.
 type Collector struct {

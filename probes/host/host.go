@@ -3,17 +3,20 @@
 // Probes look through it and remedies plan by it; neither can write by it.
 //
 // [Open] gives the real machine; package hosttest gives made-up ones. What
-// differs between distributions and service managers is decided in facts.go,
-// systemd.go and openrc.go only, and shows up here as plain values ([Facts],
-// [Unit]).
+// differs between distributions is decided in facts.go and a file for each
+// (debian.go), what differs between service managers in one file for each
+// (systemd.go), and shows up here as plain values ([Facts], [Unit]).
 package host
 
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -26,6 +29,14 @@ type Host struct {
 	Exec  Exec
 	Now   func() time.Time
 	Facts Facts
+	// Roots are the authorities that [Host.HTTPClient] trusts; nil means the
+	// system's.
+	Roots *x509.CertPool
+
+	web     sync.Mutex // guards what follows
+	clients map[webKey]*http.Client
+	tokens  map[Admin]adminToken
+	closers []func()
 }
 
 // FS reads files. Names are absolute.
@@ -33,7 +44,7 @@ type FS interface {
 	// Node returns the thing of that name itself: a link is not followed.
 	// It is nil, without error, when there is nothing of that name.
 	Node(name string) (*Node, error)
-	// ReadFile follows links and reads at most 8 MiB.
+	// ReadFile follows links. What is larger than 8 MiB is an error.
 	ReadFile(name string) ([]byte, error)
 	ReadDir(name string) ([]string, error)
 	// Usage tells how full the file system below name is.
@@ -43,7 +54,7 @@ type FS interface {
 // A Node is a regular file, a directory or a symbolic link, whole: what a
 // remedy compares, writes and puts back.
 type Node struct {
-	Mode         fs.FileMode // type and permission bits
+	Mode         fs.FileMode // type and permission bits, with setuid, setgid and sticky
 	Owner, Group string      // names, or numbers where there is no name
 	Data         []byte      // a file's bytes, a link's target, nil for a directory
 	ModTime      time.Time   // seen, never compared
@@ -136,12 +147,16 @@ type Address struct {
 // DB reads PostgreSQL as its superuser over the local socket.
 type DB interface {
 	// Query runs one statement in a read-only transaction and returns the rows
-	// as text, NULL as the empty string.
+	// as text, NULL as the empty string. Args are strings, numbers, booleans or
+	// nil. What the server refuses is a [*pgconn.PgError] in the error's chain,
+	// a server that is not there one of the system's errors.
+	// Queries within five seconds may share a login.
 	Query(ctx context.Context, database, statement string, args ...any) ([][]string, error)
 }
 
-// Exec runs commands that only look. Anything not on its closed list is
-// refused without being run.
+// Exec runs commands that only look. Anything not on its closed list
+// ([CheckCommand]) is refused without being run. What goes wrong with a command
+// that is run is a [*CommandError].
 type Exec interface {
 	Run(ctx context.Context, argv ...string) ([]byte, error)
 }

@@ -3,28 +3,51 @@ package host
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
+	"unique"
 )
 
 // SecretDir holds the generated secrets, one file each, 0600 root.
 const SecretDir = "/var/lib/watchdog/secrets"
 
 // A Secret prints as [redacted] wherever it goes. Only Reveal gives the bytes;
-// its callers are counted by a test.
-type Secret struct{ value string }
+// its callers are counted by a test. Two of the same bytes are equal by ==.
+type Secret struct {
+	// A handle, because fmt calls no method of a struct's unexported fields:
+	// of a plain string it would print the bytes, of this an address.
+	value unique.Handle[string]
+}
 
 // NewSecret wraps value.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
+	}
+	return Secret{unique.Make(value)}
+}
 
 // Reveal returns the secret itself: for a connection, or for the file it
 // belongs in, and nothing else.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.Missing() {
+		return ""
+	}
+	return s.value.Value()
+}
 
 // Missing reports whether there is no secret yet, as on a bare host.
-func (s Secret) Missing() bool { return s.value == "" }
+func (s Secret) Missing() bool { return s == Secret{} }
+
+// Equal reports whether two secrets are the same; it lets go-cmp compare what
+// they are in.
+func (s Secret) Equal(t Secret) bool { return s == t }
 
 const redacted = "[redacted]"
+
+// Format keeps every verb from the bytes.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 func (s Secret) String() string               { return redacted }
 func (s Secret) GoString() string             { return redacted }
@@ -49,5 +72,5 @@ func (h *Host) Secret(name string) (Secret, error) {
 	if len(n.Data) == 0 {
 		return Secret{}, &fs.PathError{Op: "read secret", Path: path, Err: errors.New("is empty")}
 	}
-	return Secret{string(n.Data)}, nil
+	return NewSecret(string(n.Data)), nil
 }

@@ -26,7 +26,9 @@ import (
 
 // Options are what an engine is made of.
 type Options struct {
-	Host     *host.Host
+	Host *host.Host
+	// Sources of events, by kind of wake.
+	Sources  map[string]host.Source
 	HostName string // the site's name of this host, for what is exported
 	Probes   []probes.Probe
 	Book     rules.Book
@@ -69,6 +71,8 @@ type Engine struct {
 	work      *work // the remedy at work, or being proved
 	results   chan probes.Result
 	applied   chan applied
+	events    chan event
+	wakes     map[probes.Wake][]string // event → the probes it concerns
 	started   time.Time
 	dirty     bool // something changed since the last snapshot
 }
@@ -86,6 +90,8 @@ func New(o Options, attempts []rules.Attempt) *Engine {
 		stats:   make(map[string]*probeStats, len(o.Probes)),
 		results: make(chan probes.Result, len(o.Probes)),
 		applied: make(chan applied, 1),
+		events:  make(chan event, 64),
+		wakes:   map[probes.Wake][]string{},
 	}
 	for _, p := range o.Probes {
 		e.stats[p.Spec().ID] = newProbeStats()
@@ -106,6 +112,7 @@ const (
 func (e *Engine) Run(ctx context.Context) error {
 	e.started = e.Host.Now()
 	e.schedule = newSchedule(e.Probes, e.started)
+	e.listen(ctx)
 	e.dirty = true
 	e.publish()
 	e.Notify("READY=1")
@@ -123,6 +130,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		case a := <-e.applied:
 			e.tookEffect(a)
 			e.consider(ctx)
+		case ev := <-e.events:
+			e.happened(ev)
+			e.launch(ctx)
 		case <-timer.C:
 			e.launch(ctx)
 			if e.waitOver() {

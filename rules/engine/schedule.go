@@ -19,7 +19,7 @@ type entry struct {
 	every   time.Duration
 	next    time.Time
 	running bool
-	again   time.Time // wanted while it was running
+	again   time.Time // wanted after the look that is due or under way
 }
 
 func newSchedule(ps []probes.Probe, now time.Time) schedule {
@@ -65,13 +65,19 @@ func (s schedule) hasten(id string, t time.Time) {
 		return
 	}
 	if e.running {
-		if e.again.IsZero() || t.Before(e.again) {
-			e.again = t
-		}
+		s.after(id, t)
 		return
 	}
 	if t.Before(e.next) {
 		e.next = t
+	}
+}
+
+// after makes a probe due at t once its next look is done, if it would be later.
+func (s schedule) after(id string, t time.Time) {
+	e := s.entries[id]
+	if e != nil && (e.again.IsZero() || t.Before(e.again)) {
+		e.again = t
 	}
 }
 

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// rootCommand lists every verb: one small file each.
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "watchdog",
+		Short: "Install, watch and heal an identity stack",
+		Long: `watchdog installs, watches and heals one host of an identity stack: Keycloak
+with PostgreSQL behind an NGINX TCP passthrough, and the gateways that ask it.
+
+Start with "watchdog site init", then "watchdog plan" and "watchdog install".
+When something is wrong: "watchdog diagnose".`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return badUsage(fmt.Errorf("%w; see %q", err, c.CommandPath()+" --help"))
+	})
+	root.AddCommand(
+		siteCommand(),
+		planCommand(), installCommand(),
+		runCommand(), exportCommand(), statusCommand(),
+		diagnoseCommand(), probeCommand(), explainCommand(), rulesCommand(),
+		healCommand(), pauseCommand(), resumeCommand(),
+		backupCommand(),
+		labCommand(),
+		versionCommand(),
+	)
+	return root
+}
+
+// noArgs and someArgs make a wrong number of arguments a usage error.
+func noArgs(c *cobra.Command, args []string) error { return badUsage(cobra.NoArgs(c, args)) }
+
+func oneArg(c *cobra.Command, args []string) error { return badUsage(cobra.ExactArgs(1)(c, args)) }
+
+// badUsage marks err as the command line's fault.
+func badUsage(err error) error {
+	if err == nil || errors.As(err, new(usageError)) {
+		return err
+	}
+	return usageError{err}
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			fmt.Fprintln(c.OutOrStdout(), "watchdog", version())
+			return nil
+		},
+	}
+}
+
+// version is the module's, and the commit it was built from where known.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += " " + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return v
+}

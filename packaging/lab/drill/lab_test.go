@@ -1,0 +1,229 @@
+package drill_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"watchdog/packaging/lab"
+	"watchdog/packaging/lab/drill"
+	"watchdog/rules/scenarios"
+)
+
+// The tests below stand up the lab as a user would, by the program's own
+// command, and rehearse the book on it. They need root on a Debian machine; where
+// that is not to be had they fail, and -short leaves them out by name.
+
+// drills are the ones every change has to pass.
+var drills = []string{
+	"kc-killed", "pg-stopped", "cert-copy-perms", "nginx-stopped",
+	"host-hosts-wrong", "fw-flushed", "kc-public-bind", "pg-hba-trust",
+}
+
+const labName = "citest"
+
+func TestLab(t *testing.T) {
+	if testing.Short() {
+		t.Skipf("left out by -short: the lab, install, a killed install, %s", strings.Join(drills, ", "))
+	}
+	program := build(t)
+	l, err := lab.New(lab.Options{Name: labName, Binary: program, Log: testWriter{t}})
+	if err != nil {
+		t.Fatalf("the lab cannot run here, and without it nothing is proved (-short leaves it out): %v", err)
+	}
+	w := &watchdog{t: t, program: program, lab: l}
+	t.Cleanup(func() { w.down() })
+	w.down()
+
+	start := time.Now()
+	w.run("lab", "up", "--name", labName, "--no-install")
+	t.Logf("lab up: %s", time.Since(start).Round(time.Second))
+
+	t.Run("install, killed on the way", func(t *testing.T) { w.with(t).killedInstall() })
+	t.Run("a second install changes nothing", func(t *testing.T) { w.with(t).secondInstall() })
+	t.Run("diagnose shows every layer", func(t *testing.T) { w.with(t).diagnose() })
+	t.Run("the guide's own checks", func(t *testing.T) { w.with(t).guide() })
+	t.Run("metrics", func(t *testing.T) { w.with(t).metrics() })
+	t.Run("drills", func(t *testing.T) { w.with(t).drills() })
+	t.Run("still as installed", func(t *testing.T) { w.with(t).secondInstall() })
+}
+
+// A watchdog runs the program's commands in a test.
+type watchdog struct {
+	t       *testing.T
+	program string
+	lab     *lab.Lab
+}
+
+func (w *watchdog) with(t *testing.T) *watchdog { c := *w; c.t = t; return &c }
+
+// run runs a command of the program on this machine and fails the test if it does.
+func (w *watchdog) run(args ...string) {
+	w.t.Helper()
+	c := exec.CommandContext(w.t.Context(), w.program, args...)
+	out, err := c.CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("watchdog %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// in runs a shell script in a host.
+func (w *watchdog) in(host, script string) (code int, out string) {
+	w.t.Helper()
+	var b bytes.Buffer
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Minute)
+	defer cancel()
+	code, err := w.lab.Exec(ctx, host, []string{"sh", "-c", script}, nil, &b, &b)
+	if err != nil {
+		w.t.Fatalf("%s: %s: %v\n%s", host, script, err, b.String())
+	}
+	return code, b.String()
+}
+
+// must runs a script that has to succeed.
+func (w *watchdog) must(host, script string) string {
+	w.t.Helper()
+	code, out := w.in(host, script)
+	if code != 0 {
+		w.t.Fatalf("%s: %s: exit code %d\n%s", host, script, code, out)
+	}
+	return out
+}
+
+func (w *watchdog) down() {
+	out, err := exec.Command(w.program, "lab", "down", "--name", labName).CombinedOutput()
+	if err != nil {
+		w.t.Errorf("lab down: %v\n%s", err, out)
+	}
+	left, err := w.lab.Leftovers()
+	if err != nil || len(left) > 0 {
+		w.t.Errorf("lab down left %q (%v)", left, err)
+	}
+}
+
+// killedInstall kills the installer at points spread over its run, and lets the
+// last run finish.
+func (w *watchdog) killedInstall() {
+	for _, after := range []string{"3", "12", "25", "40"} {
+		code, out := w.in("idp", "timeout -s KILL "+after+" watchdog install")
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		w.t.Logf("killed after %s s (exit code %d) at: %s", after, code, lines[len(lines)-1])
+	}
+	w.t.Log(w.must("idp", "watchdog install"))
+}
+
+func (w *watchdog) secondInstall() {
+	if out := w.must("idp", "watchdog plan"); !strings.Contains(out, "no change") {
+		w.t.Errorf("plan after install:\n%s", out)
+	}
+	if out := w.must("idp", "watchdog install"); !strings.Contains(out, "nothing to do") {
+		w.t.Errorf("second install:\n%s", out)
+	}
+}
+
+func (w *watchdog) diagnose() {
+	out := w.must("idp", "watchdog diagnose")
+	for _, layer := range []string{"host", "service", "dns", "cert", "hook", "postgres", "keycloak", "issuer", "token", "realm", "nginx", "edge", "listeners", "firewall", "backup", "secrets"} {
+		if !regexp.MustCompile(`(?m)^  ` + layer + ` +\d+ ok$`).MatchString(out) {
+			w.t.Errorf("layer %s is not shown as well", layer)
+		}
+	}
+	w.t.Log(out)
+}
+
+// guide runs section 13 of the guide as corrected, and what the realm is for.
+func (w *watchdog) guide() {
+	if out := w.must("idp", "curl -sS 'http://[::1]:9000/health/ready'"); !strings.Contains(out, `"UP"`) {
+		w.t.Errorf("health: %s", out)
+	}
+	out := w.must("client", "curl -sS --cacert "+w.lab.Root("idp")+"/etc/ssl/certs/ca-certificates.crt https://idp.breathtechnology.co.uk/realms/breath/.well-known/openid-configuration")
+	var discovery struct{ Issuer string }
+	if err := json.Unmarshal([]byte(out), &discovery); err != nil || discovery.Issuer != "https://idp.breathtechnology.co.uk/realms/breath" {
+		w.t.Errorf("issuer seen from outside: %q (%v)", discovery.Issuer, err)
+	}
+	for _, port := range []string{"5432", "8443", "9000", "9465"} {
+		if code, out := w.in("client", "curl -sS -m 3 -o /dev/null 'http://[2a02:8012:bc57:cafe::babe]:"+port+"/'"); code == 0 {
+			w.t.Errorf("port %s answers from outside: %s", port, out)
+		}
+	}
+	if out := w.must("idp", "ls -ld /var/lib/watchdog /var/lib/watchdog/secrets; stat -c '%a %U' /var/lib/watchdog/secrets/*"); regexp.MustCompile(`(?m)^[0-7]*[1-7] `).MatchString(out) || strings.Contains(out, "644") {
+		w.t.Errorf("secrets are open:\n%s", out)
+	}
+}
+
+func (w *watchdog) metrics() {
+	out := w.must("idp", "curl -sS 'http://[::1]:9465/metrics'")
+	for _, want := range []string{"watchdog_up 1", `watchdog_probe_ok{probe="issuer.public"} 1`, "watchdog_symptoms 0", `watchdog_probe_duration_seconds_count{probe="token"}`} {
+		if !strings.Contains(out, want) {
+			w.t.Errorf("no %s in /metrics", want)
+		}
+	}
+	if n := strings.Count(out, "\nwatchdog_"); n > 500 {
+		w.t.Errorf("%d series, want at most 500 a host", n)
+	}
+}
+
+func (w *watchdog) drills() {
+	all, err := scenarios.All()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r := drill.Runner{Lab: w.lab, Log: io.Discard}
+	var scores []drill.Score
+	for _, id := range drills {
+		for _, s := range all {
+			if s.ID != id {
+				continue
+			}
+			score, err := r.Run(w.t.Context(), s)
+			if err != nil {
+				w.t.Errorf("%v\n%s", err, w.engineLog())
+				continue
+			}
+			if !score.Passed() {
+				w.t.Errorf("%s: %s\n%s", id, strings.Join(score.Wrong, "; "), w.engineLog())
+			}
+			scores = append(scores, score)
+		}
+	}
+	if len(scores) != len(drills) {
+		w.t.Errorf("%d of %d drills ran", len(scores), len(drills))
+	}
+	var b strings.Builder
+	if err := drill.Print(&b, scores); err != nil {
+		w.t.Error(err)
+	}
+	w.t.Log("\n" + b.String())
+}
+
+func (w *watchdog) engineLog() string {
+	_, out := w.in("idp", "journalctl -u watchdog-engine.service -o cat -n 60 --no-pager")
+	return out
+}
+
+// build makes the program as it is released: static.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "watchdog")
+	c := exec.Command("go", "build", "-o", program, "watchdog/cmd/watchdog")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return program
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimRight(string(p), "\n"))
+	return len(p), nil
+}

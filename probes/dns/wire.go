@@ -1,0 +1,145 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"watchdog/probes/host"
+)
+
+// A question is sent again after resend, and a resolver that has not answered
+// within patience counts as down: the C library waits five seconds, and then
+// people wait with it.
+const (
+	resend   = time.Second
+	patience = 2 * time.Second
+)
+
+// ednsSize is the largest datagram wanted, in bytes (DNS Flag Day 2020).
+const ednsSize = 1232
+
+// An answer is what one resolver said to one question.
+type answer struct {
+	server netip.Addr
+	rcode  int // dns.RcodeSuccess without addrs is NODATA
+	addrs  []netip.Addr
+	// err says that it did not answer, or would not.
+	err error
+}
+
+// String puts it into words, records as they stand in a zone file.
+func (a answer) String(name, rtype string) string {
+	switch {
+	case a.err != nil:
+		return clip(a.err.Error())
+	case a.rcode == dns.RcodeNameError:
+		return "NXDOMAIN: the name does not exist"
+	case len(a.addrs) == 0:
+		return "NODATA: the name exists, without such a record"
+	}
+	var records []string
+	for _, addr := range a.addrs {
+		records = append(records, name+". "+rtype+" "+addr.String())
+	}
+	return clip(strings.Join(records, "; "))
+}
+
+// ask puts one question to one resolver, over TCP too when the answer does not
+// fit a datagram.
+func ask(ctx context.Context, h *host.Host, server netip.Addr, name string, rtype uint16) answer {
+	a := answer{server: server}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	m := new(dns.Msg).SetQuestion(dns.Fqdn(name), rtype)
+	m.SetEdns0(ednsSize, false)
+	r, err := exchange(ctx, h, "udp", server, m)
+	if err == nil && r.Truncated {
+		r, err = exchange(ctx, h, "tcp", server, m)
+	}
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		a.err = fmt.Errorf("no answer within %s", patience)
+		return a
+	case err != nil:
+		a.err = err
+		return a
+	}
+	a.rcode = r.Rcode
+	if r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError {
+		a.err = fmt.Errorf("it answers %s", dns.RcodeToString[r.Rcode])
+		return a
+	}
+	for _, rr := range r.Answer {
+		var ip net.IP
+		switch rr := rr.(type) {
+		case *dns.AAAA:
+			ip = rr.AAAA
+		case *dns.A:
+			ip = rr.A
+		}
+		addr, ok := netip.AddrFromSlice(ip)
+		if !ok || rr.Header().Rrtype != rtype {
+			continue // a CNAME on the way
+		}
+		if rtype == dns.TypeA {
+			addr = addr.Unmap()
+		}
+		a.addrs = append(a.addrs, addr)
+	}
+	return a
+}
+
+// exchange sends m and waits for its answer until ctx ends.
+func exchange(ctx context.Context, h *host.Host, transport string, server netip.Addr, m *dns.Msg) (*dns.Msg, error) {
+	network := transport + "6"
+	if server.Is4() {
+		network = transport + "4"
+	}
+	raw, err := h.Net.Dial(ctx, network, netip.AddrPortFrom(server, 53).String())
+	if err != nil {
+		return nil, err
+	}
+	defer raw.Close()
+	// Closing is what ends a read that nobody answers.
+	defer context.AfterFunc(ctx, func() { raw.Close() })()
+	conn := &dns.Conn{Conn: raw, UDPSize: ednsSize}
+	packed, err := m.Pack()
+	if err != nil {
+		return nil, fmt.Errorf("pack the question: %w", err)
+	}
+	// Write frames the message as the transport wants it.
+	if _, err := conn.Write(packed); err != nil {
+		return nil, err
+	}
+	if transport == "udp" {
+		again := time.AfterFunc(resend, func() { _, _ = conn.Write(packed) })
+		defer again.Stop()
+	}
+	for {
+		r, err := conn.ReadMsg()
+		if err != nil {
+			return nil, err
+		}
+		// Whatever else comes is a late answer or somebody's guess.
+		if r.Id == m.Id && r.Response && len(r.Question) == 1 && strings.EqualFold(r.Question[0].Name, m.Question[0].Name) && r.Question[0].Qtype == m.Question[0].Qtype {
+			return r, nil
+		}
+	}
+}
+
+// clip bounds what comes from outside, so that evidence stays below its limit.
+func clip(s string) string {
+	const most = 300
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

@@ -1,0 +1,171 @@
+// Package keycloak looks at the identity provider from every side that can be
+// wrong alone: its management interface ([Ready]), why it did not start
+// ([Start]), the public documents as users and the loopback get them
+// ([Issuer]), a token of its own service account ([Token]), and the realm's
+// clients ([Realm]).
+//
+// Where it stands: Stack ─▶ [probes ─▶ findings] ─▶ Diagnose.
+//
+// No single one of them is enough: the management interface says UP with an
+// expired certificate or an emptied database, discovery answers from a cache
+// when the database is gone, and only a token shows that everything works.
+// The messages that faults are told apart by were measured on Keycloak 26.7.
+package keycloak
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"watchdog/probes"
+)
+
+// The faults of Keycloak and of what it gives out.
+const (
+	NotReady        probes.Code = "keycloak.not-ready"
+	Hung            probes.Code = "keycloak.hung"
+	Unreachable     probes.Code = "keycloak.unreachable"
+	ConfigRejected  probes.Code = "keycloak.config-rejected"
+	OutOfMemory     probes.Code = "keycloak.out-of-memory"
+	StartFailed     probes.Code = "keycloak.start-failed"
+	CertsUnreadable probes.Code = "keycloak.certs-unreadable"
+	SchemaMissing   probes.Code = "keycloak.schema-missing"
+	ListenerTaken   probes.Code = "listener.taken"
+
+	IssuerUnreachable probes.Code = "issuer.unreachable"
+	IssuerUntrusted   probes.Code = "issuer.untrusted"
+	IssuerError       probes.Code = "issuer.server-error"
+	IssuerPortLeak    probes.Code = "issuer.port-leak"
+	IssuerPlainHTTP   probes.Code = "issuer.plain-http"
+	IssuerWrongPath   probes.Code = "issuer.wrong-path"
+	PlainHTTP         probes.Code = "tls.plain-http"
+
+	TokenUnavailable    probes.Code = "token.unavailable"
+	TokenClientRejected probes.Code = "token.client-rejected"
+	TokenClaimMissing   probes.Code = "token.claim-missing"
+
+	RealmMissing       probes.Code = "realm.missing"
+	RealmDisabled      probes.Code = "realm.disabled"
+	RealmFrontendURL   probes.Code = "realm.frontend-url"
+	RealmClientMissing probes.Code = "realm.client-missing"
+	RealmClientDrift   probes.Code = "realm.client-drift"
+)
+
+// timeout is the most a look may take.
+const timeout = 3 * time.Second
+
+// waits bounds what a look waits for: a sixth of its time is kept back, so that
+// a server that accepted and said nothing can still be told of as hung.
+func waits(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithTimeout(ctx, timeout*5/6)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/6))
+}
+
+// A trouble is how a request came to nothing.
+type trouble int
+
+const (
+	blind     trouble = iota // on our side: nothing can be said
+	refused                  // nobody accepts the connection
+	silent                   // accepted, no answer
+	closed                   // accepted, then closed or answered with something else
+	plain                    // plain HTTP where TLS belongs
+	untrusted                // a certificate that clients refuse
+)
+
+// noWay lists what the system says when nobody can be reached. Whatever else
+// stops a dial (no descriptors left, say) is our own trouble.
+var noWay = []error{
+	syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EADDRNOTAVAIL,
+	syscall.ETIMEDOUT, syscall.ECONNRESET, syscall.EACCES, syscall.EPERM, syscall.EINVAL,
+}
+
+// troubleOf sorts an error of net/http; outer is the context of the caller.
+func troubleOf(outer context.Context, err error) trouble {
+	var late interface{ Timeout() bool }
+	var dial *net.OpError
+	var record tls.RecordHeaderError
+	switch {
+	case outer.Err() != nil:
+		return blind
+	case errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record):
+		return plain
+	case isCertificate(err):
+		return untrusted
+	case errors.As(err, &late) && late.Timeout():
+		return silent
+	case errors.As(err, &dial) && dial.Op == "dial":
+		if slices.ContainsFunc(noWay, func(e error) bool { return errors.Is(err, e) }) {
+			return refused
+		}
+		return blind
+	}
+	return closed
+}
+
+// isCertificate reports whether a handshake ended over the server's
+// certificate. That its key belongs to another one shows in the signature,
+// whose error has no type.
+func isCertificate(err error) bool {
+	var verification *tls.CertificateVerificationError
+	var name x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	return errors.As(err, &verification) || errors.As(err, &name) || errors.As(err, &authority) ||
+		strings.Contains(err.Error(), "tls: invalid signature by the server certificate")
+}
+
+// why is an error in the words that people look up, without the frame of
+// net/http around it: the URL stands in the evidence already.
+func why(err error) string {
+	var frame *url.Error
+	if errors.As(err, &frame) {
+		err = frame.Err
+	}
+	if slices.ContainsFunc(gone, func(g error) bool { return errors.Is(err, g) }) {
+		return "closes the connection"
+	}
+	return clip(err.Error(), 300)
+}
+
+// gone are the ways in which a connection that was closed shows; which one is
+// chance.
+var gone = []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE}
+
+// maxBody bounds what is read of an answer, in bytes.
+const maxBody = 256 << 10
+
+// fetch sends a request and reads its answer whole.
+func fetch(client *http.Client, req *http.Request) (status int, body []byte, err error) {
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err == nil && len(body) > maxBody {
+		err = fmt.Errorf("read the answer: more than %d bytes", maxBody)
+	}
+	return resp.StatusCode, body, err
+}
+
+// clip makes one line of s, at most so many bytes long.
+func clip(s string, most int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}

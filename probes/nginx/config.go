@@ -1,0 +1,215 @@
+package nginx
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"watchdog/probes"
+	"watchdog/probes/format/nginxconf"
+	"watchdog/probes/host"
+)
+
+// A Config reads what NGINX would run with, as NGINX itself puts it together,
+// and judges the two servers of an identity host: the TCP stream to Keycloak's
+// own TLS, and the redirect that also serves the certificate authority.
+type Config struct {
+	Address  netip.Addr // the public address
+	Upstream string     // "[::1]:8443"
+	Webroot  string     // of the http-01 challenge
+	// Files are watched: a change of one makes a look due.
+	Files []string
+}
+
+// Spec implements [probes.Probe].
+func (c Config) Spec() probes.Spec {
+	wakes := []probes.Wake{{Kind: probes.WakeUnit, Name: "nginx"}}
+	for _, f := range c.Files {
+		wakes = append(wakes, probes.Wake{Kind: probes.WakeFile, Name: f})
+	}
+	return probes.Spec{
+		ID:      "nginx.config",
+		Summary: "the configuration of NGINX is valid and leads to Keycloak",
+		Codes:   []probes.Code{ConfigInvalid, StreamMissing, WrongUpstream, RedirectMissing},
+		Every:   time.Minute,
+		Timeout: timeout,
+		Wakes:   wakes,
+	}
+}
+
+// The public ports, and where the certificate authority asks.
+const (
+	portTLS   = 443
+	portHTTP  = 80
+	challenge = "/.well-known/acme-challenge/"
+	command   = "nginx -T"
+)
+
+// Observe implements [probes.Probe]. Where NGINX is not installed, or its test
+// says nothing about the configuration, it could not look.
+func (c Config) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
+	dump, err := h.Exec.Run(ctx, "nginx", "-T")
+	if err != nil {
+		return c.invalid(ctx, h, err)
+	}
+	config, err := nginxconf.Parse(dump)
+	if err != nil {
+		return nil, err
+	}
+	return append(c.stream(config), c.redirect(config)...), nil
+}
+
+// emerg is how NGINX says what it does not like: the message, and in most cases
+// the place.
+var emerg = regexp.MustCompile(`\[emerg\] (?:\d+#\d+: )?(.*?)(?: in (/\S+:\d+))?\s*$`)
+
+// notConfig are complaints of the test that are about the machine and whoever
+// runs it, not about the configuration.
+var notConfig = regexp.MustCompile(`\(13: Permission denied\)|\(98: Address already in use\)|\(24: Too many open files\)|\(28: No space left on device\)`)
+
+// invalid judges a test that failed.
+func (c Config) invalid(ctx context.Context, h *host.Host, err error) ([]probes.Finding, error) {
+	var e *host.CommandError
+	if ctx.Err() != nil || !errors.As(err, &e) || e.Status < 0 {
+		return nil, err
+	}
+	for l := range strings.Lines(e.Stderr) {
+		m := emerg.FindStringSubmatch(l)
+		if m == nil || notConfig.MatchString(l) {
+			continue
+		}
+		at := m[2]
+		if at == "" {
+			at = h.Facts.Layout.NginxConf
+		}
+		return []probes.Finding{{Code: ConfigInvalid, Subject: at, Summary: "NGINX refuses its configuration", Evidence: []probes.Evidence{{
+			Source: at, Want: "syntax is ok", Got: clip(m[1], 300), Command: "nginx -t",
+		}}}}, nil
+	}
+	return nil, err
+}
+
+// stream judges the way from the public port to Keycloak.
+func (c Config) stream(config *nginxconf.Config) []probes.Finding {
+	found := false
+	var out []probes.Finding
+	for _, s := range config.Find("stream", "server") {
+		if !c.listens(s, portTLS) {
+			continue
+		}
+		found = true
+		for _, pass := range s.Find("proxy_pass") {
+			if got := upstream(config, pass); !slices.Equal(got, []string{c.Upstream}) {
+				out = append(out, finding(WrongUpstream, pass.Pos(), "the public port leads elsewhere than to Keycloak", "proxy_pass "+c.Upstream, pass.String()+" → "+strings.Join(got, ", ")))
+			}
+		}
+		if len(s.Find("proxy_pass")) == 0 {
+			out = append(out, finding(WrongUpstream, s.Pos(), "the public port leads nowhere", "proxy_pass "+c.Upstream, "no proxy_pass"))
+		}
+	}
+	if !found {
+		got := "no such server"
+		for _, s := range config.Find("http", "server") {
+			if c.listens(s, portTLS) {
+				got += "; an http server listens there: " + s.Pos()
+			}
+		}
+		out = append(out, finding(StreamMissing, config.Main, "nothing passes port 443 through to Keycloak", "a stream server with listen [::]:443", clip(got, 300)))
+	}
+	return out
+}
+
+// upstream resolves what a proxy_pass leads to: an address, or the servers of
+// an upstream block of that name.
+func upstream(config *nginxconf.Config, pass nginxconf.Directive) []string {
+	to := strings.Join(pass.Args, " ")
+	for _, u := range config.Find("stream", "upstream") {
+		if len(u.Args) != 1 || u.Args[0] != to {
+			continue
+		}
+		var servers []string
+		for _, s := range u.Find("server") {
+			if len(s.Args) > 0 && !slices.Contains(s.Args[1:], "down") {
+				servers = append(servers, s.Args[0])
+			}
+		}
+		return servers
+	}
+	return []string{to}
+}
+
+// redirect judges the plain port: it sends people to TLS, and serves the
+// certificate authority without that.
+func (c Config) redirect(config *nginxconf.Config) []probes.Finding {
+	at, got := config.Main, "no server listens there"
+	for _, s := range config.Find("http", "server") {
+		if !c.listens(s, portHTTP) {
+			continue
+		}
+		switch {
+		case !c.servesChallenge(s):
+			at, got = s.Pos(), "no location "+challenge+" with root "+c.Webroot
+		case !redirects(s):
+			at, got = s.Pos(), "no return of 301 or 308 to https://"
+		default:
+			return nil
+		}
+	}
+	return []probes.Finding{finding(RedirectMissing, at, "port 80 does not redirect and serve the certificate authority",
+		"an http server on [::]:80 with a redirect and location "+challenge, got)}
+}
+
+// servesChallenge reports whether a server answers the certificate authority
+// from the webroot.
+func (c Config) servesChallenge(server nginxconf.Directive) bool {
+	for _, l := range server.Find("location") {
+		if len(l.Args) == 0 || l.Args[len(l.Args)-1] != challenge && l.Args[len(l.Args)-1] != strings.TrimSuffix(challenge, "/") {
+			continue
+		}
+		roots := append(l.Values("root"), server.Values("root")...)
+		if len(roots) > 0 && strings.TrimSuffix(roots[0], "/") == strings.TrimSuffix(c.Webroot, "/") {
+			return true
+		}
+	}
+	return false
+}
+
+func redirects(server nginxconf.Directive) bool {
+	returns := server.Find("return")
+	for _, l := range server.Find("location") {
+		if len(l.Args) == 1 && l.Args[0] == "/" {
+			returns = append(returns, l.Find("return")...)
+		}
+	}
+	return slices.ContainsFunc(returns, func(r nginxconf.Directive) bool {
+		return len(r.Args) == 2 && (r.Args[0] == "301" || r.Args[0] == "308") && strings.HasPrefix(r.Args[1], "https://")
+	})
+}
+
+// listens reports whether a server listens on the port at an address that the
+// public one reaches.
+func (c Config) listens(server nginxconf.Directive, port uint16) bool {
+	return slices.ContainsFunc(server.Find("listen"), func(l nginxconf.Directive) bool {
+		if len(l.Args) == 0 {
+			return false
+		}
+		a, err := netip.ParseAddrPort(l.Args[0])
+		if err != nil {
+			// Without a port it is 80.
+			addr, err := netip.ParseAddr(strings.Trim(l.Args[0], "[]"))
+			if err != nil {
+				return false
+			}
+			a = netip.AddrPortFrom(addr, portHTTP)
+		}
+		return a.Port() == port && (a.Addr() == netip.IPv6Unspecified() || a.Addr() == c.Address)
+	})
+}
+
+func finding(code probes.Code, at, summary, want, got string) probes.Finding {
+	return probes.Finding{Code: code, Subject: at, Summary: summary, Evidence: []probes.Evidence{{Source: at, Want: want, Got: got, Command: command}}}
+}

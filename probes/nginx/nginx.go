@@ -1,0 +1,55 @@
+// Package nginx looks at the edge in front of Keycloak: the configuration that
+// NGINX would run with ([Config]), what the public port does with a client's
+// first bytes ([Edge]), and who listens where on the host ([Listeners]).
+//
+// Where it stands: Stack ─▶ [probes ─▶ findings] ─▶ Diagnose.
+//
+// Each sees what the others can't: a configuration that is right need not be
+// the one that runs, and a port that accepts need not lead anywhere.
+package nginx
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"watchdog/probes"
+)
+
+// The faults of the edge and of who listens.
+const (
+	ConfigInvalid   probes.Code = "nginx.config-invalid"
+	StreamMissing   probes.Code = "edge.stream-missing"
+	WrongUpstream   probes.Code = "edge.wrong-upstream"
+	RedirectMissing probes.Code = "edge.redirect-missing"
+
+	EdgeRefused probes.Code = "edge.refused"
+	EdgeHung    probes.Code = "edge.hung"
+	EdgeClosed  probes.Code = "edge.closed"
+
+	ListenerPublic   probes.Code = "listener.public"
+	ListenerIPv4Open probes.Code = "listener.ipv4-open"
+	ListenerTaken    probes.Code = "listener.taken"
+)
+
+// timeout is the most a look may take.
+const timeout = 3 * time.Second
+
+// waits bounds what a look waits for: a sixth of its time is kept back, so that
+// a server that accepted and said nothing can still be told of as hung.
+func waits(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithTimeout(ctx, timeout*5/6)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/6))
+}
+
+// clip makes one line of s, at most so many bytes long.
+func clip(s string, most int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}

@@ -1,0 +1,227 @@
+package remedies
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"watchdog/packaging/systemd"
+	"watchdog/probes/host"
+)
+
+// Backup keeps a proved backup of the database and the realm that is no older
+// than MaxAge, and the timer that makes one each night.
+//
+// A backup is a directory of root's, backup-20261123T031700Z, with the dump
+// (keycloak.dump, pg_dump's custom format), the realm as Keycloak exports it
+// (realm/), and manifest.json. It has another name (.part) until it is whole
+// and proved.
+type Backup struct {
+	Database string
+	Realm    string
+	Server   KeycloakServer
+	Dir      string        // "/var/backups/watchdog"
+	Keep     time.Duration // older ones are deleted, but never the newest proved one
+	MaxAge   time.Duration
+	At       string // when, each day: "03:17", or a systemd calendar time
+}
+
+// A BackupManifest is what manifest.json says of a backup.
+type BackupManifest struct {
+	Made     time.Time             `json:"made"`
+	Verified bool                  `json:"verified"` // the dump was read whole
+	Files    map[string]BackupFile `json:"files"`    // by path in the backup
+}
+
+// A BackupFile is one file of a backup.
+type BackupFile struct {
+	Size   int64  `json:"size"` // bytes
+	SHA256 string `json:"sha256"`
+}
+
+// A BackupInfo is one backup as it is found.
+type BackupInfo struct {
+	Path     string         `json:"path"`
+	Manifest BackupManifest `json:"manifest"` // zero but for Made when it has none that can be read
+}
+
+const backupTime = "20060102T150405Z"
+
+var backupName = regexp.MustCompile(`^backup-(\d{8}T\d{6}Z)$`)
+
+// ListBackups returns the backups in dir, newest first. A directory that does
+// not exist has none.
+func ListBackups(h *host.Host, dir string) ([]BackupInfo, error) {
+	names, err := h.FS.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list backups: %w", err)
+	}
+	var out []BackupInfo
+	for _, name := range names {
+		m := backupName.FindStringSubmatch(name)
+		if m == nil {
+			continue
+		}
+		made, err := time.Parse(backupTime, m[1])
+		if err != nil {
+			continue
+		}
+		b := BackupInfo{Path: dir + "/" + name}
+		data, err := h.FS.ReadFile(b.Path + "/manifest.json")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("list backups: %w", err)
+		}
+		if err != nil || json.Unmarshal(data, &b.Manifest) != nil {
+			b.Manifest = BackupManifest{Made: made}
+		}
+		out = append(out, b)
+	}
+	slices.SortFunc(out, func(a, b BackupInfo) int { return strings.Compare(b.Path, a.Path) })
+	return out, nil
+}
+
+// Spec implements [Remedy].
+func (r Backup) Spec() Spec {
+	return Spec{ID: "backup", Summary: "make a backup and prove it", Timeout: time.Hour}
+}
+
+// Plan implements [Remedy].
+func (r Backup) Plan(ctx context.Context, h *host.Host) (Plan, error) {
+	var p Plan
+	step := makeBackup{r}
+	done, err := step.Done(ctx, h)
+	if err != nil {
+		return Plan{}, err
+	}
+	if !done {
+		p.Steps = append(p.Steps, step)
+	}
+	if n, err := h.FS.Node(r.Dir); err != nil {
+		return Plan{}, err
+	} else if n != nil {
+		if p.Edits, err = Converge(h, r.Dir, Directory("root", "root", 0o700)); err != nil {
+			return Plan{}, err
+		}
+	}
+	if h.Facts.Init != host.Systemd {
+		return p, nil
+	}
+	for name, text := range map[string]string{
+		systemd.BackupService: systemd.Unit(systemd.BackupService),
+		systemd.BackupTimer:   r.timer(),
+	} {
+		edits, err := unitEdits(h, name, text)
+		if err != nil {
+			return Plan{}, err
+		}
+		if len(edits) > 0 {
+			p.Edits = append(p.Edits, edits...)
+			p.Effects = []Effect{Do{Verb: Reread}}
+		}
+	}
+	slices.SortFunc(p.Edits, func(a, b Edit) int { return strings.Compare(a.String(), b.String()) })
+	return p, nil
+}
+
+var (
+	clock    = regexp.MustCompile(`^\d{1,2}:\d{2}$`)
+	calendar = regexp.MustCompile(`(?m)^OnCalendar=.*$`)
+)
+
+// timer is the timer's unit with the site's time in it.
+func (r Backup) timer() string {
+	at := r.At
+	if at == "" {
+		return systemd.Unit(systemd.BackupTimer)
+	}
+	if clock.MatchString(at) {
+		at = "*-*-* " + at + ":00"
+	}
+	return calendar.ReplaceAllLiteralString(systemd.Unit(systemd.BackupTimer), "OnCalendar="+at)
+}
+
+// makeBackup is the step of one backup.
+type makeBackup struct{ Backup }
+
+func (s makeBackup) String() string {
+	return fmt.Sprintf("back up database %s and realm %s to %s", s.Database, s.Realm, s.Dir)
+}
+
+// Done implements [Step].
+func (s makeBackup) Done(_ context.Context, h *host.Host) (bool, error) {
+	all, err := ListBackups(h, s.Dir)
+	if err != nil {
+		return false, err
+	}
+	for _, b := range all {
+		m := b.Manifest
+		if m.Verified && h.Now().Sub(m.Made) <= s.MaxAge {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Do implements [Step].
+func (s makeBackup) Do(ctx context.Context, w Hands, h *host.Host) error {
+	_, err := s.Create(ctx, w, h)
+	return err
+}
+
+// Prune deletes the backups that are older than Keep, and what is left of those
+// that were never finished. The newest proved one stays, however old it is.
+func (r Backup) Prune(ctx context.Context, w Hands, h *host.Host) error {
+	all, err := ListBackups(h, r.Dir)
+	if err != nil {
+		return err
+	}
+	proved := false
+	var errs []error
+	for _, b := range all {
+		newest := !proved && b.Manifest.Verified
+		proved = proved || newest
+		if !newest && h.Now().Sub(b.Manifest.Made) > r.Keep {
+			errs = append(errs, r.remove(ctx, w, b.Path))
+		}
+	}
+	return errors.Join(append(errs, r.sweep(ctx, w, h))...)
+}
+
+// sweep removes backups that were never finished.
+func (r Backup) sweep(ctx context.Context, w Hands, h *host.Host) error {
+	names, err := h.FS.ReadDir(r.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, name := range names {
+		if whole, ok := strings.CutSuffix(name, ".part"); ok && backupName.MatchString(whole) {
+			err = errors.Join(err, r.remove(ctx, w, r.Dir+"/"+name))
+		}
+	}
+	return err
+}
+
+func (r Backup) remove(ctx context.Context, w Hands, path string) error {
+	if _, err := w.Run(ctx, Command{Name: "backup-remove", Args: []string{path}}); err != nil {
+		return fmt.Errorf("delete %s: %w", path, err)
+	}
+	return nil
+}
+
+// render is manifest.json.
+func (m BackupManifest) render() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	if err := e.Encode(m); err != nil {
+		return nil, fmt.Errorf("encode the manifest: %w", err)
+	}
+	return b.Bytes(), nil
+}

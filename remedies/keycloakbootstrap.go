@@ -1,0 +1,127 @@
+package remedies
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+
+	"watchdog/probes/host"
+)
+
+// bootstrapName is a variable that once made Keycloak's first administrator.
+const bootstrapName = `(?:KC_BOOTSTRAP_[A-Z_]+|KEYCLOAK_ADMIN(?:_PASSWORD)?)=`
+
+var (
+	// bootstrapWord is such an assignment in an Environment= line.
+	bootstrapWord = regexp.MustCompile(`^["']?` + bootstrapName)
+	// bootstrapLine is one in a file of variables, or in a shell's.
+	bootstrapLine = regexp.MustCompile(`^\s*(?:export\s+)?` + bootstrapName + `(.*)`)
+	// unitWord is one word of a unit's line, quoted or not.
+	unitWord = regexp.MustCompile(`"(?:\\.|[^"\\])*"|'[^']*'|\S+`)
+	// environmentFile is a unit's reference to a file of variables.
+	environmentFile = regexp.MustCompile(`^\s*EnvironmentFile=-?(/[^\s*%]+)\s*$`)
+)
+
+// withoutBootstrap takes bootstrap credentials out of Keycloak's drop-ins and
+// its files of variables. What else stands there stays. It tells apart the
+// edits of units, which the service manager has to read again.
+func withoutBootstrap(h *host.Host) (units, files []Edit, err error) {
+	variables := []string{"/etc/default/keycloak", "/etc/conf.d/keycloak"}
+	for _, top := range []string{systemUnits, "/run/systemd/system"} {
+		dir := top + "/" + h.Facts.Layout.Unit("keycloak") + ".d"
+		names, err := h.FS.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("read keycloak's drop-ins: %w", err)
+		}
+		for _, name := range names {
+			if !strings.HasSuffix(name, ".conf") {
+				continue
+			}
+			edits, dropIn, err := stripped(h, dir+"/"+name, stripUnit)
+			if err != nil {
+				return nil, nil, err
+			}
+			units = append(units, edits...)
+			for line := range strings.Lines(dropIn) {
+				if m := environmentFile.FindStringSubmatch(line); m != nil && !slices.Contains(variables, m[1]) {
+					variables = append(variables, m[1])
+				}
+			}
+		}
+	}
+	for _, name := range variables {
+		edits, _, err := stripped(h, name, stripVariables)
+		if err != nil {
+			return nil, nil, err
+		}
+		files = append(files, edits...)
+	}
+	return units, files, nil
+}
+
+// stripped returns the edits that strip a file, if that changes it, and its
+// text as it is.
+func stripped(h *host.Host, name string, strip func(string) (string, []host.Secret)) ([]Edit, string, error) {
+	t, err := readText(h, name)
+	if err != nil || t.old == nil {
+		return nil, "", err
+	}
+	now := string(t.data)
+	kept, secrets := strip(now)
+	if kept == now {
+		return nil, now, nil
+	}
+	n := *t.old
+	n.Data = []byte(kept)
+	return []Edit{Write{Path: t.path, Old: t.old, New: &n, Hide: secrets}}, now, nil
+}
+
+// stripUnit removes bootstrap variables from the Environment= lines of a unit,
+// and returns what they were set to.
+func stripUnit(text string) (string, []host.Secret) {
+	var kept strings.Builder
+	var values []host.Secret
+	for line := range strings.Lines(text) {
+		key, rest, ok := strings.Cut(line, "=")
+		if !ok || strings.TrimSpace(key) != "Environment" {
+			kept.WriteString(line)
+			continue
+		}
+		var stay []string
+		found := false
+		for _, word := range unitWord.FindAllString(rest, -1) {
+			if !bootstrapWord.MatchString(word) {
+				stay = append(stay, word)
+				continue
+			}
+			found = true
+			_, value, _ := strings.Cut(strings.Trim(word, `"'`), "=")
+			values = append(values, host.NewSecret(value))
+		}
+		switch {
+		case !found:
+			kept.WriteString(line)
+		case len(stay) > 0:
+			kept.WriteString(key + "=" + strings.Join(stay, " ") + "\n")
+		}
+	}
+	return kept.String(), values
+}
+
+// stripVariables removes the lines that set bootstrap variables.
+func stripVariables(text string) (string, []host.Secret) {
+	var kept strings.Builder
+	var values []host.Secret
+	for line := range strings.Lines(text) {
+		m := bootstrapLine.FindStringSubmatch(line)
+		if m == nil {
+			kept.WriteString(line)
+			continue
+		}
+		values = append(values, host.NewSecret(strings.Trim(m[1], `"'`)))
+	}
+	return kept.String(), values
+}

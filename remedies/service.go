@@ -1,0 +1,145 @@
+package remedies
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"watchdog/probes/host"
+)
+
+// A Service makes a service of the stack run, and start at boot, whatever it
+// takes: unmasked, its failures forgotten, enabled, started.
+type Service struct {
+	Name string // of the service, not of its unit: "postgresql"
+	Risk Risk   // of starting it
+	// Ready, when not nil, is what the service's users need before it counts
+	// as started.
+	Ready func(ctx context.Context, h *host.Host) error
+}
+
+// serviceTime bounds starting or restarting a service: the first start of
+// Keycloak on a loaded machine takes a minute.
+const serviceTime = 3 * time.Minute
+
+// Spec implements [Remedy].
+func (r Service) Spec() Spec {
+	return Spec{
+		ID: "service." + r.Name, Summary: "start " + r.Name + ", now and at boot",
+		Risk: r.Risk, Timeout: serviceTime, Services: []string{r.Name},
+	}
+}
+
+// Plan implements [Remedy]. A unit that does not exist yet is waited for.
+func (r Service) Plan(ctx context.Context, h *host.Host) (Plan, error) {
+	p := Plan{Remedy: r.Spec().ID}
+	unit := h.Facts.Layout.Unit(r.Name)
+	u, err := h.Init.Unit(ctx, unit)
+	if err != nil {
+		return Plan{}, err
+	}
+	do := func(v Verb) { p.Effects = append(p.Effects, Do{Verb: v, Unit: unit}) }
+	running := u.State == host.Running || u.State == host.Starting || u.State == host.Stopping
+	switch {
+	case u.State == host.Absent:
+		p.Waits = []string{"unit " + unit}
+	case u.State == host.Masked, running && !u.Enabled:
+		// A mask does not show while the service runs, and taking one off that
+		// is not there is nothing.
+		do(Unmask)
+	case u.State == host.Failed:
+		do(ResetFailed)
+	}
+	if !u.Enabled {
+		do(Enable)
+	}
+	// What is on its way and never gets there is for the second rung.
+	if !running {
+		p.Effects = append(p.Effects, Do{Verb: Start, Unit: unit, Ready: r.Ready})
+	}
+	return p, nil
+}
+
+// A ServiceRestart is the second rung of [Service], for what runs and does not
+// answer. Its plan is never empty: it belongs to no installation and tells of
+// no drift.
+type ServiceRestart struct {
+	Name string
+	Risk Risk
+	// Grace is how long the service may take to stop before it is killed.
+	Grace time.Duration
+	Ready func(ctx context.Context, h *host.Host) error
+}
+
+// Spec implements [Remedy].
+func (r ServiceRestart) Spec() Spec {
+	return Spec{
+		ID: "service." + r.Name + ".restart", Summary: "restart " + r.Name + ", killed if it does not stop",
+		Risk: r.Risk, Timeout: serviceTime, Services: []string{r.Name},
+	}
+}
+
+// Plan implements [Remedy].
+func (r ServiceRestart) Plan(_ context.Context, h *host.Host) (Plan, error) {
+	unit := h.Facts.Layout.Unit(r.Name)
+	return Plan{Remedy: r.Spec().ID, Effects: []Effect{restart{Do{Verb: Restart, Unit: unit, Ready: r.Ready}, r.Grace}}}, nil
+}
+
+// A restart is the effect of the verb of that name on a service that may no
+// longer listen: a stopped process takes no signal but one, and the unit of
+// Debian's PostgreSQL waits an hour for it.
+type restart struct {
+	do    Do
+	grace time.Duration
+}
+
+func (e restart) String() string { return e.do.String() }
+
+// Settled implements [Effect].
+func (e restart) Settled(ctx context.Context, h *host.Host) error { return e.do.Settled(ctx, h) }
+
+// Do implements [Effect].
+func (e restart) Do(ctx context.Context, w Hands) error {
+	stopping, cancel := context.WithTimeout(ctx, e.grace)
+	err := w.Service(stopping, e.do.Unit, Stop)
+	cancel()
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		if err := w.Service(ctx, e.do.Unit, Kill); err != nil {
+			return err
+		}
+		// Killed, it counts as failed, which only matters to its limit of
+		// starts; a unit that does not is no error.
+		_ = w.Service(ctx, e.do.Unit, ResetFailed)
+	}
+	return w.Service(ctx, e.do.Unit, Start)
+}
+
+// PostgresReady asks PostgreSQL whether it answers its superuser.
+func PostgresReady(ctx context.Context, h *host.Host) error {
+	_, err := h.DB.Query(ctx, "postgres", "SELECT 1")
+	return err
+}
+
+// KeycloakReady returns what asks Keycloak's management interface whether it is
+// ready.
+func KeycloakReady(mgmt string) func(context.Context, *host.Host) error {
+	return func(ctx context.Context, h *host.Host) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+mgmt+"/health/ready", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := h.HTTPClient(mgmt, "", host.Fresh).Do(req)
+		if err != nil {
+			return fmt.Errorf("ask keycloak whether it is ready: %w", err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("ask keycloak whether it is ready: status %d", resp.StatusCode)
+		}
+		return nil
+	}
+}

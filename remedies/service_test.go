@@ -1,0 +1,140 @@
+package remedies_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"watchdog/probes/host"
+	"watchdog/probes/host/hosttest"
+	"watchdog/remedies"
+	"watchdog/remedies/remedytest"
+)
+
+func TestService(t *testing.T) {
+	unit := func(s host.UnitState, enabled bool) host.Unit {
+		return host.Unit{Name: "nginx.service", State: s, Enabled: enabled}
+	}
+	tests := map[string]struct {
+		unit  host.Unit
+		want  []string
+		waits []string
+	}{
+		"runs":                     {unit(host.Running, true), nil, nil},
+		"stopped":                  {unit(host.Stopped, true), []string{"start nginx.service"}, nil},
+		"failed":                   {unit(host.Failed, true), []string{"reset-failed nginx.service", "start nginx.service"}, nil},
+		"masked":                   {unit(host.Masked, false), []string{"unmask nginx.service", "enable nginx.service", "start nginx.service"}, nil},
+		"stopped and disabled":     {unit(host.Stopped, false), []string{"enable nginx.service", "start nginx.service"}, nil},
+		"runs, not from boot on":   {unit(host.Running, false), []string{"unmask nginx.service", "enable nginx.service"}, nil},
+		"on its way":               {unit(host.Starting, true), nil, nil},
+		"not there, as on no host": {unit(host.Absent, false), []string{"enable nginx.service", "start nginx.service"}, []string{"unit nginx.service"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := plan(t, remedies.Service{Name: "nginx"}, remedytest.New(hosttest.Service(tt.unit)))
+			same(t, "lines", tt.want, p.Lines())
+			same(t, "waits", tt.waits, p.Waits)
+		})
+	}
+}
+
+// TestServiceUnits: services have the units of the distribution.
+func TestServiceUnits(t *testing.T) {
+	m := remedytest.New(hosttest.Unit("postgresql@15-main.service", host.Stopped), hosttest.Unit("certbot.timer", host.Stopped))
+	for service, want := range map[string]string{"postgresql": "start postgresql@15-main.service", "certbot-timer": "start certbot.timer"} {
+		same(t, service, []string{want}, plan(t, remedies.Service{Name: service}, m).Lines())
+	}
+}
+
+func TestServiceReady(t *testing.T) {
+	m := remedytest.New(hosttest.Unit("keycloak.service", host.Stopped))
+	asked := 0
+	r := remedies.Service{Name: "keycloak", Ready: func(context.Context, *host.Host) error {
+		if asked++; asked < 3 {
+			return errNo
+		}
+		return nil
+	}}
+	mend(t, r, m)
+	if asked != 3 {
+		t.Errorf("asked %d times whether it is ready, want 3", asked)
+	}
+	again(t, r, m)
+}
+
+// stubborn are hands to which a service does not stop, and may not be killed.
+type stubborn struct {
+	*remedytest.Machine
+	stop, kill error
+}
+
+func (h stubborn) Service(ctx context.Context, unit string, v remedies.Verb) error {
+	if err := h.Machine.Service(ctx, unit, v); err != nil {
+		return err
+	}
+	switch v {
+	case remedies.Stop:
+		if errors.Is(h.stop, context.DeadlineExceeded) {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return h.stop
+	case remedies.Kill:
+		return h.kill
+	}
+	return nil
+}
+
+func TestServiceRestart(t *testing.T) {
+	tests := map[string]struct {
+		stop, kill error
+		want       []string
+	}{
+		"stops":                    {nil, nil, []string{"stop", "start"}},
+		"does not stop":            {errNo, nil, []string{"stop", "kill", "reset-failed", "start"}},
+		"does not stop in time":    {context.DeadlineExceeded, nil, []string{"stop", "kill", "reset-failed", "start"}},
+		"can't be killed, no more": {errNo, errNo, []string{"stop", "kill"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := remedytest.New(hosttest.Unit("keycloak.service", host.Running))
+			r := remedies.ServiceRestart{Name: "keycloak", Grace: 20 * time.Millisecond}
+			err := plan(t, r, m).Apply(t.Context(), stubborn{m, tt.stop, tt.kill}, m.Host(), nil)
+			if !errors.Is(err, tt.kill) {
+				t.Errorf("applied with error %v, want %v", err, tt.kill)
+			}
+			same(t, "done", strings.Join(tt.want, "\n"), strings.ReplaceAll(strings.TrimSpace(m.Called()), " keycloak.service", ""))
+		})
+	}
+}
+
+func TestReady(t *testing.T) {
+	status := http.StatusServiceUnavailable
+	m := remedytest.New(hosttest.Serve("[::1]:9000", hosttest.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/health/ready" {
+			status = http.StatusNotFound
+		}
+		w.WriteHeader(status)
+	}))))
+	keycloak := remedies.KeycloakReady("[::1]:9000")
+	if err := keycloak(t.Context(), m.Host()); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("keycloak is not ready, and it was said: %v", err)
+	}
+	status = http.StatusOK
+	if err := keycloak(t.Context(), m.Host()); err != nil {
+		t.Error(err)
+	}
+	if err := remedies.KeycloakReady("[::1]:9001")(t.Context(), m.Host()); err == nil {
+		t.Error("ready, and nobody listens")
+	}
+	if err := remedies.PostgresReady(t.Context(), m.Host()); err == nil {
+		t.Error("postgresql is ready, and it is not there")
+	}
+	m.Change(hosttest.Rows("SELECT 1", []string{"1"}))
+	if err := remedies.PostgresReady(t.Context(), m.Host()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,300 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"watchdog/probes"
+	"watchdog/probes/host"
+	"watchdog/remedies"
+	"watchdog/rules"
+	"watchdog/rules/ledger"
+)
+
+// A world is a made-up host: faults that are there or not, and remedies that
+// remove them or do not.
+type world struct {
+	mu     sync.Mutex
+	faults map[rules.Ref]bool
+	heals  map[string][]rules.Ref // remedy → the faults it removes
+	undone int
+	ran    []string
+	hung   map[string]bool // probes that never answer
+	looks  map[string]int
+}
+
+func (w *world) set(there bool, refs ...rules.Ref) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range refs {
+		w.faults[r] = there
+	}
+}
+
+func (w *world) did() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string{}, w.ran...)
+}
+
+// look is a probe for one code.
+type look struct {
+	w     *world
+	code  probes.Code
+	every time.Duration
+}
+
+func (l look) Spec() probes.Spec {
+	return probes.Spec{ID: "probe." + string(l.code), Codes: []probes.Code{l.code}, Every: l.every, Timeout: time.Second}
+}
+
+func (l look) Observe(ctx context.Context, _ *host.Host) ([]probes.Finding, error) {
+	l.w.mu.Lock()
+	hung := l.w.hung[l.Spec().ID]
+	l.w.looks[l.Spec().ID]++
+	var out []probes.Finding
+	for f, there := range l.w.faults {
+		if there && f.Code == l.code {
+			out = append(out, probes.Finding{Code: f.Code, Subject: f.Subject})
+		}
+	}
+	l.w.mu.Unlock()
+	if hung {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return out, nil
+}
+
+// cure is a remedy with one edit, which removes faults and can be undone.
+type cure struct {
+	w  *world
+	id string
+}
+
+func (c cure) Spec() remedies.Spec { return remedies.Spec{ID: c.id, Timeout: time.Minute} }
+
+func (c cure) Plan(context.Context, *host.Host) (remedies.Plan, error) {
+	if c.id == "nothing" {
+		return remedies.Plan{}, nil
+	}
+	return remedies.Plan{Edits: []remedies.Edit{edit(c)}}, nil
+}
+
+type edit struct {
+	w  *world
+	id string
+}
+
+func (e edit) String() string { return "cure by " + e.id }
+func (e edit) Diff() string   { return "" }
+
+func (e edit) Do(context.Context, remedies.Hands) error {
+	e.w.mu.Lock()
+	defer e.w.mu.Unlock()
+	e.w.ran = append(e.w.ran, e.id)
+	if e.id == "broken" {
+		return errors.New("no space left")
+	}
+	for _, f := range e.w.heals[e.id] {
+		e.w.faults[f] = false
+	}
+	return nil
+}
+
+func (e edit) Undo(context.Context, remedies.Hands) error {
+	e.w.mu.Lock()
+	defer e.w.mu.Unlock()
+	e.w.undone++
+	return nil
+}
+
+// rig runs an engine over the world for the length of the test.
+type rig struct {
+	*world
+	mu     sync.Mutex
+	newest Snapshot
+	stop   func()
+}
+
+func (r *rig) snapshot() Snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.newest
+}
+
+func start(t *testing.T, table []rules.Rule, hold *string) *rig {
+	t.Helper()
+	r := &rig{world: &world{faults: map[rules.Ref]bool{}, heals: map[string][]rules.Ref{}, hung: map[string]bool{}, looks: map[string]int{}}}
+	var ps []probes.Probe
+	byID := map[string]remedies.Remedy{}
+	for i, rule := range table {
+		ps = append(ps, look{r.world, rule.Code, []time.Duration{5, 10}[i%2] * time.Second})
+		for _, id := range rule.Remedies {
+			byID[id] = cure{r.world, id}
+		}
+	}
+	e := New(Options{
+		Host: &host.Host{Now: time.Now}, HostName: "idp", Probes: ps, Book: rules.NewBook(table, ps),
+		Remedy:  func(id string) remedies.Remedy { return byID[id] },
+		Journal: ledger.Journal{Dir: t.TempDir()},
+		Policy:  func() rules.Policy { return rules.Policy{Hold: *hold} },
+		Lock:    func() (func(), error) { return func() {}, nil },
+		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Notify:  func(string) {},
+		Published: func(s Snapshot) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.newest = s
+		},
+	}, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- e.Run(ctx) }()
+	r.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	return r
+}
+
+var table = []rules.Rule{
+	{Code: "service.dead", Remedies: []string{"start"}},
+	{Code: "issuer.down", DependsOn: []rules.Ref{rules.On("service.dead", "")}, Remedies: []string{"soft", "hard"}},
+	{Code: "odd", Remedies: []string{"nothing", "broken"}},
+}
+
+var (
+	dead   = rules.On("service.dead", "keycloak")
+	issuer = rules.On("issuer.down", "public")
+)
+
+func TestHealsTheCauseOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, table, &hold)
+		defer r.stop()
+		time.Sleep(7 * time.Second)
+		r.heals["start"] = []rules.Ref{dead, issuer}
+		r.set(true, issuer, dead)
+		time.Sleep(10 * time.Second)
+		if got := r.did(); len(got) != 1 || got[0] != "start" {
+			t.Fatalf("ran %v, want start once and nothing for the symptom", got)
+		}
+		s := r.snapshot()
+		if s.State != "ok" || len(s.Recent) != 1 || s.Recent[0].Outcome != rules.Healed {
+			t.Errorf("state %s, attempts %+v", s.State, s.Recent)
+		}
+		if s.Heal.Count != 1 {
+			t.Errorf("heal histogram counts %d", s.Heal.Count)
+		}
+	})
+}
+
+func TestASymptomSeenFirstIsNotActedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, table, &hold)
+		defer r.stop()
+		time.Sleep(11 * time.Second) // the next look of issuer.down is at 20 s, of service.dead at 15 s
+		r.heals["start"] = []rules.Ref{dead, issuer}
+		r.heals["soft"] = []rules.Ref{issuer}
+		time.Sleep(8900 * time.Millisecond)
+		r.set(true, issuer, dead)
+		time.Sleep(10 * time.Second)
+		if got := r.did(); len(got) != 1 || got[0] != "start" {
+			t.Errorf("ran %v, want only start", got)
+		}
+	})
+}
+
+func TestAnUnprovedRemedyIsPutBackAndTheNextRungTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.heals["hard"] = []rules.Ref{issuer} // soft changes something, and does not help
+		r.set(true, issuer)
+		time.Sleep(3 * time.Minute)
+		got := r.did()
+		if len(got) != 2 || got[0] != "soft" || got[1] != "hard" {
+			t.Fatalf("ran %v, want soft, then hard", got)
+		}
+		if r.undone != 1 {
+			t.Errorf("%d edits were undone, want soft's", r.undone)
+		}
+		s := r.snapshot()
+		if s.Recent[0].Outcome != rules.Unproved || s.Recent[1].Outcome != rules.Healed {
+			t.Errorf("outcomes %s, %s", s.Recent[0].Outcome, s.Recent[1].Outcome)
+		}
+	})
+}
+
+func TestHoldHoldsAndLetsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := "held by a test"
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.heals["start"] = []rules.Ref{dead}
+		r.set(true, dead)
+		time.Sleep(time.Minute)
+		if got := r.did(); len(got) != 0 {
+			t.Fatalf("ran %v under the hold", got)
+		}
+		if a := r.snapshot().Faults[0].Action; a.Kind != rules.Hold || a.Reason != "held by a test" {
+			t.Errorf("action %+v", a)
+		}
+		hold = ""
+		time.Sleep(10 * time.Second)
+		if got := r.did(); len(got) != 1 {
+			t.Errorf("ran %v after the hold", got)
+		}
+	})
+}
+
+func TestGivesUpAndRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.set(true, rules.On("odd", ""))
+		time.Sleep(20 * time.Minute)
+		s := r.snapshot()
+		if n := len(s.Recent); n < 6 || n > 9 {
+			t.Errorf("%d attempts in 20 minutes, want the budget's 6 per 15 minutes", n)
+		}
+		if s.Recent[0].Outcome != rules.Unneeded || s.Recent[1].Outcome != rules.Failed {
+			t.Errorf("outcomes %s, %s", s.Recent[0].Outcome, s.Recent[1].Outcome)
+		}
+		r.set(false, rules.On("odd", ""))
+		time.Sleep(10 * time.Second)
+		if s := r.snapshot(); s.State != "ok" {
+			t.Errorf("state %s after the fault went away by itself", s.State)
+		}
+	})
+}
+
+func TestAHungProbeDelaysNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.hung["probe.issuer.down"] = true
+		time.Sleep(61 * time.Second)
+		if n := r.looks["probe.service.dead"]; n < 12 || n > 14 {
+			t.Errorf("%d looks in a minute at one every 5 s", n)
+		}
+		s := r.snapshot()
+		if s.State != "unknown" || s.Probes[1].State != probes.Unknown {
+			t.Errorf("state %s, hung probe %s", s.State, s.Probes[1].State)
+		}
+	})
+}

@@ -1,0 +1,86 @@
+package rules
+
+import "watchdog/probes/system"
+
+// hostTable holds the faults of the host itself. None of them depends on
+// another: each is what others stand on.
+var hostTable = []Rule{
+	{
+		Code: system.NameIsFQDN, Title: "The host is called by its public name", Severity: Warning,
+		Explain: "When the host's own name is a public name of the site, the C library answers for it with every address of the host: " +
+			"container bridges (172.17.0.1) and link-local ones (fe80::) among them. Programs on this host that ask by name may then " +
+			"connect to the wrong place or hang, while everybody else sees nothing. A short name cures it.",
+		Remedies: []string{"system.hostname"},
+		Fix:      []string{"hostnamectl set-hostname idp    # any name that is not public", "getent ahosts $(hostname)"},
+		Drill:    "host-fqdn",
+	},
+	{
+		Code: system.HostsWrongAddress, Title: "/etc/hosts leads a public name astray", Severity: Warning,
+		Explain: "A line of /etc/hosts maps {subject} to another address than the site's. Everything on this host that asks by name is " +
+			"sent there; from outside all looks well. Debian's installer writes such a line (127.0.1.1), and so do container tools.",
+		Remedies: []string{"system.hosts"},
+		Fix:      []string{"grep -n '{subject}' /etc/hosts    # then correct the address or delete the line", "getent ahosts {subject}"},
+		Drill:    "host-hosts-wrong",
+	},
+	{
+		Code: system.HostsMissing, Title: "/etc/hosts lacks the host's own public name", Severity: Info,
+		Explain: "Without its own line the host finds {subject} by DNS only, so that it depends on a resolver to reach itself. " +
+			"It works as long as DNS does.",
+		Remedies: []string{"system.hosts"},
+		Fix:      []string{"printf '%s %s\\n' ADDRESS {subject} >> /etc/hosts"},
+		Drill:    "host-hosts-missing",
+	},
+	{
+		Code: system.GAIIPv4First, Title: "gai.conf does not put IPv6 first", Severity: Info,
+		Explain: "The C library sorts addresses by the precedence lines of /etc/gai.conf. They put IPv4 first, or are missing, so that the " +
+			"order is left to the library. Where a name has no A record nothing comes of it; on its own it neither causes nor cures a fault.",
+		Remedies: []string{"system.gai"},
+		Fix:      []string{"grep -n '^precedence' /etc/gai.conf    # wanted: ::/0 100 and ::ffff:0:0/96 10"},
+		Drill:    "host-gai",
+	},
+	{
+		Code: system.SysctlDrift, Title: "A kernel parameter endangers the fixed address", Severity: Warning,
+		Explain: "{subject} is not 0, now or after the next start. With privacy addresses (use_tempaddr) the host speaks from addresses that " +
+			"nobody knows; with router advertisements (accept_ra) it takes addresses and routes from whoever announces them. Settings for " +
+			"\"all\" and \"default\" do not reach interfaces that are up already. Where the default route itself comes from advertisements, " +
+			"accept_ra is left alone: give the host a static route first.",
+		Remedies: []string{"system.sysctl"},
+		Fix: []string{
+			"sysctl {subject}",
+			"ip -6 route show default    # \"proto ra\": give it a static route before you turn accept_ra off",
+			"sysctl -w {subject}=0",
+			"grep -rn -e accept_ra -e use_tempaddr /etc/sysctl.d /etc/sysctl.conf",
+		},
+		Drill: "host-sysctl",
+	},
+	{
+		Code: system.AddressMissing, Title: "The public address is gone", Severity: Critical,
+		Explain: "No interface has the address that the site's AAAA record names, so nobody reaches this host. Somebody deleted it, the " +
+			"interface was set up anew, or its network configuration failed.",
+		Remedies: []string{"system.address"},
+		Fix:      []string{"ip -6 addr show", "ip -6 addr add ADDRESS/64 dev INTERFACE"},
+		Drill:    "host-address",
+	},
+	{
+		Code: system.AddressDADFailed, Title: "Another machine has the public address", Severity: Critical,
+		Explain: "Before it uses an address the kernel asks the network whether somebody has it already. Somebody answered, or the answer " +
+			"never settled, and the address stays unusable. Usually a copy of this machine is running. The address is tried again; while " +
+			"the other machine answers, that does not help.",
+		Remedies: []string{"system.address"},
+		Fix: []string{
+			"ip -6 addr show tentative", "journalctl -k -n 50 -g 'duplicate address'",
+			"tcpdump -ni any -c 5 'icmp6 && ip6[40] == 136'    # the hardware address of the machine that answers; turn that one off",
+		},
+		Drill: "host-dad",
+	},
+	{
+		Code: system.DiskFull, Title: "A file system is full", Severity: Critical,
+		Explain: "Next to nothing can be written below {subject}. PostgreSQL stops at the next piece of its log, and its start may then hang " +
+			"for ever; Keycloak goes on saying UP until it needs the database. Nothing is deleted by itself: what may go, a person decides.",
+		Fix: []string{
+			"df -h {subject}; df -i {subject}", "du -xh {subject} | sort -h | tail -n 20",
+			"journalctl --vacuum-size=200M", "watchdog backup list",
+		},
+		Drill: "host-disk",
+	},
+}
