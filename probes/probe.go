@@ -61,7 +61,7 @@ type Spec struct {
 // A Wake is an event on the host that makes a probe due at once.
 type Wake struct {
 	Kind WakeKind
-	Name string // unit name, or absolute path of a file; empty for addresses
+	Name string // service name, or absolute path of a file; empty where there is one thing only
 }
 
 // WakeKind is the source of a [Wake].

@@ -65,6 +65,20 @@ func TestAwait(t *testing.T) {
 		if took := time.Since(start); err != nil || left != 0 || took > time.Second {
 			t.Errorf("Await = %v after %s", err, took)
 		}
+		// A look that is cut short does not say what was missing.
+		short, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		looks := 0
+		err = remedies.Await(short, func(ctx context.Context) error {
+			if looks++; looks == 1 {
+				return errRefused
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errRefused) {
+			t.Errorf("Await = %v; want what was missing", err)
+		}
 		// What is so already is so although time is over.
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -66,7 +66,7 @@ WantedBy=sysinit.target
 // Plan implements [Remedy].
 func (r Firewall) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	p := Plan{Remedy: r.Spec().ID}
-	ssh, err := sshPorts(ctx, h)
+	ssh, err := h.SSHPorts(ctx)
 	if err != nil {
 		return Plan{}, err
 	}

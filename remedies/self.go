@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"watchdog/packaging/systemd"
@@ -22,8 +23,8 @@ var packagedUnits = []string{"/usr/lib/systemd/system", "/lib/systemd/system"}
 
 // Self installs the program's own services: the engine, and the exporter with
 // its unprivileged user. Where a distribution package has brought the units,
-// they stay as they are. A running engine is never restarted by itself: a
-// changed unit counts from its next start.
+// they stay as they are. A service that runs an older program or unit than the
+// host has is restarted: so this remedy is install's, never the engine's own.
 type Self struct{}
 
 // Spec implements [Remedy].
@@ -54,6 +55,7 @@ func (r Self) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 		return p, nil
 	}
 	units := []string{systemd.Engine, systemd.Export}
+	changed := map[string]bool{}
 	for _, name := range units {
 		if brought, err := packaged(h, name); err != nil {
 			return Plan{}, err
@@ -65,12 +67,13 @@ func (r Self) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 			return Plan{}, err
 		}
 		p.Edits = append(p.Edits, edits...)
+		changed[name] = len(edits) > 0
 	}
 	if len(p.Edits) > 0 {
 		p.Effects = append(p.Effects, Do{Verb: Reread})
 	}
 	for _, name := range units {
-		effects, err := started(ctx, h, name)
+		effects, err := started(ctx, h, name, changed[name])
 		if err != nil {
 			return Plan{}, err
 		}
@@ -79,8 +82,8 @@ func (r Self) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	return p, nil
 }
 
-// started makes a unit run, now and at boot.
-func started(ctx context.Context, h *host.Host, unit string) ([]Effect, error) {
+// started makes a unit run, now and at boot, by its present file and program.
+func started(ctx context.Context, h *host.Host, unit string, changed bool) ([]Effect, error) {
 	u, err := h.Init.Unit(ctx, unit)
 	if err != nil {
 		return nil, err
@@ -90,9 +93,26 @@ func started(ctx context.Context, h *host.Host, unit string) ([]Effect, error) {
 		out = append(out, Do{Verb: Enable, Unit: unit})
 	}
 	if u.State != host.Running && u.State != host.Starting {
-		out = append(out, Do{Verb: Start, Unit: unit})
+		return append(out, Do{Verb: Start, Unit: unit}), nil
+	}
+	old, err := replaced(h, u.PID)
+	if err != nil {
+		return nil, err
+	}
+	if changed || old {
+		out = append(out, Do{Verb: Restart, Unit: unit})
 	}
 	return out, nil
+}
+
+// replaced reports whether the process runs a program that is no longer the
+// file of that name: the kernel says so in the link's target.
+func replaced(h *host.Host, pid int) (bool, error) {
+	n, err := h.FS.Node(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil || n == nil {
+		return false, err
+	}
+	return strings.HasSuffix(string(n.Data), " (deleted)"), nil
 }
 
 // exists looks for a name in its directory: the file itself may be too large to

@@ -1,6 +1,7 @@
 package remedies_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,14 +41,28 @@ func TestSelfOfAPackage(t *testing.T) {
 	}
 }
 
-// TestSelfChanged: a running engine is not restarted by itself.
+// TestSelfChanged: a service runs by its present unit and program, or is
+// restarted.
 func TestSelfChanged(t *testing.T) {
+	const unit = "/etc/systemd/system/watchdog-engine.service"
 	m := remedytest.New(program())
 	mend(t, remedies.Self{}, m)
-	n := m.Get("/etc/systemd/system/watchdog-engine.service")
+	n := m.Get(unit)
 	n.Data = append(n.Data, "# drift\n"...)
-	m.Set("/etc/systemd/system/watchdog-engine.service", n)
-	same(t, "lines", []string{"change /etc/systemd/system/watchdog-engine.service", "daemon-reload"}, plan(t, remedies.Self{}, m).Lines())
+	m.Set(unit, n)
+	same(t, "lines", []string{"change " + unit, "daemon-reload", "restart watchdog-engine.service"}, plan(t, remedies.Self{}, m).Lines())
+
+	m = remedytest.New(program(),
+		hosttest.File("/usr/lib/systemd/system/watchdog-engine.service", "[Service]\n"),
+		hosttest.File("/usr/lib/systemd/system/watchdog-export.service", "[Service]\n"),
+		hosttest.Service(host.Unit{Name: "watchdog-engine.service", State: host.Running, Enabled: true, PID: 7}),
+		hosttest.Service(host.Unit{Name: "watchdog-export.service", State: host.Running, Enabled: true, PID: 8}),
+		hosttest.Link("/proc/7/exe", "/usr/bin/watchdog (deleted)"), hosttest.Link("/proc/8/exe", "/usr/bin/watchdog"),
+	)
+	lines := plan(t, remedies.Self{}, m).Lines()
+	if !slices.Contains(lines, "restart watchdog-engine.service") || slices.Contains(lines, "restart watchdog-export.service") {
+		t.Errorf("lines %q, want the one that runs a replaced program restarted", lines)
+	}
 }
 
 func TestSelfWaits(t *testing.T) {

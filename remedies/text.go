@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"path"
 
 	"watchdog/probes/host"
 )
@@ -17,32 +16,22 @@ type text struct {
 	data []byte
 }
 
-// maxHops bounds the links that lead to a text.
-const maxHops = 8
-
 // readText reads the file that name leads to. One that does not exist has no
 // node and no data.
 func readText(h *host.Host, name string) (text, error) {
-	at := name
-	for range maxHops {
-		n, err := h.FS.Node(at)
-		switch {
-		case err != nil:
-			return text{}, fmt.Errorf("read %s: %w", name, err)
-		case n == nil:
-			return text{path: at}, nil
-		case n.Mode.IsRegular():
-			return text{at, n, n.Data}, nil
-		case n.Mode.Type() != fs.ModeSymlink:
-			return text{}, fmt.Errorf("read %s: not a regular file", name)
-		}
-		target := string(n.Data)
-		if !path.IsAbs(target) {
-			target = path.Join(path.Dir(at), target)
-		}
-		at = path.Clean(target)
+	f, err := h.TextFile(name)
+	if err != nil {
+		return text{}, err
 	}
-	return text{}, fmt.Errorf("read %s: more than %d links", name, maxHops)
+	return textOf(f), nil
+}
+
+func textOf(f host.TextFile) text {
+	t := text{path: f.Path, old: f.Node}
+	if f.Node != nil {
+		t.data = f.Node.Data
+	}
+	return t
 }
 
 // edits returns the edit that makes the file hold t.data, or none when it does.

@@ -53,8 +53,8 @@ func TestApplyPutsBackBlindly(t *testing.T) {
 	}
 	ctx, cancel := m.Strike(t.Context(), remedytest.Fault{Call: 4, Kind: remedytest.FailAfter})
 	defer cancel()
-	if err := p.Apply(ctx, m, m.Host(), nil); !errors.Is(err, remedytest.ErrFault) {
-		t.Errorf("Apply = %v", err)
+	if err := p.Apply(ctx, m, m.Host(), nil); !errors.Is(err, remedytest.ErrFault) || !strings.HasPrefix(err.Error(), "ask nginx: run nginx-test: ") {
+		t.Errorf("Apply = %v; want the fault, by the effect's name", err)
 	}
 	called(t, m, "write /etc/a", "reset-failed broken.service", "stop up.service", "run nginx-test",
 		"write /etc/a", "reset-failed broken.service", "stop up.service", "run nginx-test")

@@ -10,8 +10,12 @@ import (
 
 // A Sighting is how one fault has been seen without a break.
 type Sighting struct {
+	// First and Last are when the first and the newest look that saw it began.
 	First, Last time.Time
 	Looks       int // how many looks saw it
+	// Cause is since when it has stood as a cause: a symptom's time does not
+	// count for what has to last.
+	Cause time.Time
 }
 
 // An Outcome is what became of an attempt.
@@ -93,11 +97,16 @@ type Action struct {
 	Reason string `json:"reason"`
 	// Until is when a Wait is over, if time alone ends it.
 	Until time.Time `json:"until,omitzero"`
+	// Look lists the probes that have to look before anything can be decided.
+	Look []string `json:"-"`
 }
 
 // Defaults of a rule that leaves them out.
 const (
 	defaultConfirm = 2
+	// fresh is how old the newest sight of a fault may be to act on it: after
+	// a pause or a wait it may be gone.
+	fresh = 2 * time.Second
 	// relapse is how long a healed fault must stay away for its remedy to
 	// count as having worked; sooner back, the next rung is tried.
 	relapse = 30 * time.Second
@@ -154,8 +163,8 @@ func decide(now time.Time, b Book, d Diagnosis, m Memory, p Policy) Action {
 		return set(Hold, "%s", p.Hold)
 	}
 	if !d.Rule.Door {
-		if reason, until := confirmed(now, b, d, m); reason != "" {
-			a.Until = until
+		if reason, until, look := confirmed(now, b, d, m); reason != "" {
+			a.Until, a.Look = until, look
 			return set(Wait, "%s", reason)
 		}
 	}
@@ -172,22 +181,46 @@ func decide(now time.Time, b Book, d Diagnosis, m Memory, p Policy) Action {
 	return set(Heal, "confirmed")
 }
 
-// confirmed returns why a fault is not yet certain enough to act on, and until
-// when if time alone will tell; an empty reason when it is.
-func confirmed(now time.Time, b Book, d Diagnosis, m Memory) (reason string, until time.Time) {
+// confirmed returns why a fault is not yet certain enough to act on, until when
+// if time alone will tell, and who has to look first; an empty reason when it is
+// certain.
+func confirmed(now time.Time, b Book, d Diagnosis, m Memory) (reason string, until time.Time, look []string) {
 	s := m.Sightings[d.Fault]
 	if want := d.Rule.confirm(); s.Looks < want {
-		return fmt.Sprintf("seen %d of %d times", s.Looks, want), time.Time{}
+		return fmt.Sprintf("seen %d of %d times", s.Looks, want), time.Time{}, nil
 	}
-	if ready := s.First.Add(d.Rule.For); now.Before(ready) {
-		return fmt.Sprintf("has to last %s", d.Rule.For), ready
+	if ready := s.Cause.Add(d.Rule.For); now.Before(ready) {
+		return fmt.Sprintf("has to last %s", d.Rule.For), ready, nil
+	}
+	if now.Sub(s.Last) > fresh {
+		return "looks again first", time.Time{}, d.Probes
 	}
 	for _, p := range b.Beneath(d.Fault) {
 		if m.Looked[p].Before(s.First) { // never, counts as before
-			return "looks beneath it first: " + p, time.Time{}
+			look = append(look, p)
 		}
 	}
-	return "", time.Time{}
+	if len(look) > 0 {
+		return "looks beneath it first: " + look[0], time.Time{}, look
+	}
+	return "", time.Time{}, nil
+}
+
+// Stand notes since when each fault has stood as a cause. The engine calls it
+// between Diagnose and Decide.
+func (m Memory) Stand(now time.Time, ds []Diagnosis) {
+	for _, d := range ds {
+		s, ok := m.Sightings[d.Fault]
+		switch {
+		case !ok:
+			continue
+		case d.Verdict != Cause:
+			s.Cause = time.Time{}
+		case s.Cause.IsZero():
+			s.Cause = now
+		}
+		m.Sightings[d.Fault] = s
+	}
 }
 
 // Beneath returns the probes that tell of what can explain a fault: they are

@@ -66,16 +66,14 @@ func Diagnose(b Book, seen []probes.Result) []Diagnosis {
 	if len(order) == 0 {
 		return nil
 	}
-	blind := map[string]bool{}
+	states := make(map[string]probes.State, len(seen))
 	for _, r := range seen {
-		if r.State == probes.Unknown {
-			blind[r.Probe] = true
-		}
+		states[r.Probe] = r.State
 	}
 	beneath := make(map[Ref][]Ref, len(order)) // fault → all faults found below it
 	for _, f := range order {
 		d := found[f]
-		below, unseen := b.walk(f, found, blind)
+		below, unseen := b.walk(f, found, states)
 		beneath[f] = below
 		switch {
 		case len(below) > 0:
@@ -128,9 +126,10 @@ func collect(b Book, seen []probes.Result) (map[Ref]*Diagnosis, []Ref) {
 
 // walk goes down the graph from one fault. It returns the faults found below
 // it, and the probes that could not look at what must be seen below it. A code
-// that was not found is walked through: a blind spot in the middle does not
-// hide what is beneath it.
-func (b Book) walk(from Ref, found map[Ref]*Diagnosis, blind map[string]bool) (below []Ref, unseen []string) {
+// that was not found is walked through all the same, because a blind spot in the
+// middle does not hide what is beneath it – unless every probe that tells of it
+// says that all is well: then nothing passes that way.
+func (b Book) walk(from Ref, found map[Ref]*Diagnosis, states map[string]probes.State) (below []Ref, unseen []string) {
 	visited := map[Ref]bool{plain(from): true}
 	var down func(at Ref)
 	down = func(at Ref) {
@@ -141,7 +140,7 @@ func (b Book) walk(from Ref, found map[Ref]*Diagnosis, blind map[string]bool) (b
 			}
 			visited[next] = true
 			if edge.MustSee {
-				unseen = append(unseen, b.unseen(next.Code, blind)...)
+				unseen = append(unseen, b.unseen(next.Code, states)...)
 			}
 			for f := range found {
 				if f.Code == next.Code && (next.Subject == "" || next.Subject == f.Subject) && f != plain(from) && !slices.Contains(below, f) {
@@ -152,7 +151,9 @@ func (b Book) walk(from Ref, found map[Ref]*Diagnosis, blind map[string]bool) (b
 					}
 				}
 			}
-			down(next)
+			if !b.well(next.Code, states) {
+				down(next)
+			}
 		}
 	}
 	down(plain(from))
@@ -163,14 +164,26 @@ func (b Book) walk(from Ref, found map[Ref]*Diagnosis, blind map[string]bool) (b
 
 // unseen returns the probes of code that could not look, if none of its probes
 // could.
-func (b Book) unseen(code probes.Code, blind map[string]bool) []string {
+func (b Book) unseen(code probes.Code, states map[string]probes.State) []string {
 	tell := b.Tells[code]
 	for _, p := range tell {
-		if !blind[p] {
+		if states[p] != probes.Unknown {
 			return nil
 		}
 	}
 	return tell
+}
+
+// well reports whether every probe that tells of code has looked and found
+// nothing at all.
+func (b Book) well(code probes.Code, states map[string]probes.State) bool {
+	tell := b.Tells[code]
+	for _, p := range tell {
+		if states[p] != probes.OK {
+			return false
+		}
+	}
+	return len(tell) > 0
 }
 
 // edges returns what a fault depends on directly, with its subject filled in.

@@ -43,6 +43,10 @@ func blind(code probes.Code) probes.Result {
 	return probes.Result{Probe: "probe." + string(code), State: probes.Unknown, Err: errors.New("no answer")}
 }
 
+func ok(code probes.Code) probes.Result {
+	return probes.Result{Probe: "probe." + string(code), State: probes.OK}
+}
+
 func TestDiagnose(t *testing.T) {
 	dead := func(s string) Ref { return On("service.dead", s) }
 	notReady, issuer, token := On("keycloak.not-ready", "database"), On("issuer.unreachable", "public"), On("token.unavailable", "")
@@ -51,6 +55,8 @@ func TestDiagnose(t *testing.T) {
 		seen []probes.Result
 		want map[Ref]Verdict
 	}{
+		{"what is well lets nothing through", append(failing(issuer, dead("postgresql")), ok("keycloak.not-ready")),
+			map[Ref]Verdict{dead("postgresql"): Cause, issuer: Cause}},
 		{"a cause alone", failing(dead("nginx")), map[Ref]Verdict{dead("nginx"): Cause}},
 		{"a chain has one cause", failing(token, issuer, notReady, dead("keycloak")),
 			map[Ref]Verdict{dead("keycloak"): Cause, notReady: Symptom, issuer: Symptom, token: Symptom}},
@@ -122,7 +128,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func TestDecide(t *testing.T) {
 	fault := On("service.dead", "nginx")
-	sure := map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Last: noon, Looks: 3}}
+	sure := map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Cause: noon.Add(-time.Minute), Last: noon, Looks: 3}}
 	looked := map[string]time.Time{"probe.service.dead": noon}
 	attempt := func(o Outcome, ago time.Duration) Attempt {
 		return Attempt{Fault: fault, Remedy: "service.nginx", Outcome: o, At: noon.Add(-ago), Ended: noon.Add(-ago).Add(time.Second)}
@@ -163,10 +169,38 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+func TestDecideWantsAFreshLook(t *testing.T) {
+	fault := On("service.dead", "nginx")
+	m := Memory{Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Last: noon.Add(-5 * time.Second), Looks: 9}}}
+	ds := Diagnose(testBook(), failing(fault))
+	a := Decide(noon, testBook(), ds, m, Policy{})[0]
+	if a.Kind != Wait || len(a.Look) != 1 || a.Look[0] != "probe.service.dead" {
+		t.Errorf("got %s (%s), look at %v: it may be gone by now", a.Kind, a.Reason, a.Look)
+	}
+}
+
+func TestASymptomsTimeDoesNotCount(t *testing.T) {
+	fault := On("keycloak.not-ready", "database")
+	b := testBook()
+	r := b.Rules["keycloak.not-ready"]
+	r.For = time.Minute
+	b.Rules["keycloak.not-ready"] = r
+	m := Memory{
+		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-10 * time.Minute), Last: noon, Looks: 99}},
+		Looked:    map[string]time.Time{"probe.service.dead": noon, "probe.postgres.down": noon},
+	}
+	m.Stand(noon.Add(-time.Second), Diagnose(b, failing(fault, On("postgres.down", ""))))
+	ds := Diagnose(b, failing(fault)) // the database is back, Keycloak not yet
+	m.Stand(noon, ds)
+	if a := Decide(noon, b, ds, m, Policy{})[0]; a.Kind != Wait || !a.Until.Equal(noon.Add(time.Minute)) {
+		t.Errorf("got %s until %s: it was a symptom until now", a.Kind, a.Until)
+	}
+}
+
 func TestDecideLooksBeneathFirst(t *testing.T) {
 	fault := On("keycloak.not-ready", "unknown")
 	m := Memory{
-		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Second), Looks: 3}},
+		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Second), Last: noon, Looks: 3}},
 		Looked:    map[string]time.Time{"probe.service.dead": noon.Add(-4 * time.Second), "probe.postgres.down": noon},
 	}
 	ds := Diagnose(testBook(), failing(fault))
@@ -182,7 +216,7 @@ func TestDecideLooksBeneathFirst(t *testing.T) {
 func TestDecideClimbsTheLadder(t *testing.T) {
 	fault := On("keycloak.not-ready", "unknown")
 	m := Memory{
-		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Looks: 9}},
+		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Last: noon, Looks: 9}},
 		Looked:    map[string]time.Time{"probe.service.dead": noon, "probe.postgres.down": noon},
 	}
 	ds := Diagnose(testBook(), failing(fault))
@@ -198,7 +232,7 @@ func TestDecideClimbsTheLadder(t *testing.T) {
 
 func TestDecideOneAtATimeDoorsFirst(t *testing.T) {
 	dead, door, cert := On("service.dead", "nginx"), On("door.open", ""), On("cert.copy", "")
-	sure := Sighting{First: noon.Add(-time.Minute), Looks: 3}
+	sure := Sighting{First: noon.Add(-time.Minute), Last: noon, Looks: 3}
 	m := Memory{Sightings: map[Ref]Sighting{dead: sure, door: {First: noon, Looks: 1}, cert: sure}}
 	ds := Diagnose(testBook(), failing(cert, dead, door))
 	got := map[Ref]Kind{}

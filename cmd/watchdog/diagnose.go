@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,9 +46,41 @@ neither the daemon nor root; what it could not look at it names.`,
 // diagnose runs ps once, all together, and sorts out what they saw.
 func (m *machine) diagnose(ctx context.Context, ps []probes.Probe) report {
 	start := m.host.Now()
-	seen := probes.Run(ctx, m.host, ps, nil)
+	seen := m.lookAgain(ctx, ps, probes.Run(ctx, m.host, ps, nil))
 	rep := newReport(m.stack, seen, rules.Diagnose(m.book, seen))
 	rep.At = start
 	rep.Took = m.host.Now().Sub(start).Seconds()
 	return rep
+}
+
+// second is the time between the two looks at a fault.
+const second = 250 * time.Millisecond
+
+// lookAgain confirms what looks wrong: the probes that found something, and all
+// that tell of what could explain it, look once more. In the instant of a fault
+// its symptom is often seen before its cause.
+func (m *machine) lookAgain(ctx context.Context, ps []probes.Probe, seen []probes.Result) []probes.Result {
+	again := map[string]bool{}
+	for _, r := range seen {
+		for _, f := range r.Findings {
+			again[r.Probe] = true
+			for _, id := range m.book.Beneath(rules.On(f.Code, f.Subject)) {
+				again[id] = true
+			}
+		}
+	}
+	if len(again) == 0 || !pause(ctx, second) {
+		return seen
+	}
+	var repeat []probes.Probe
+	var at []int
+	for i, p := range ps {
+		if again[p.Spec().ID] {
+			repeat, at = append(repeat, p), append(at, i)
+		}
+	}
+	for i, r := range probes.Run(ctx, m.host, repeat, nil) {
+		seen[at[i]] = r
+	}
+	return seen
 }

@@ -62,7 +62,7 @@ func TestLayers(t *testing.T) {
 		"watchdog/packaging/build": {"watchdog/cmd"},
 	}
 	allowed := map[string][]string{
-		"watchdog/probes/host": {"watchdog/probes/host"},
+		"watchdog/probes/host": {"watchdog/probes/host", "watchdog/probes/format"},
 		"watchdog/remedies":    {"watchdog/probes/host", "watchdog/probes/format", "watchdog/remedies", "watchdog/packaging/systemd"},
 	}
 	for _, p := range packages(t) {

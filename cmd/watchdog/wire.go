@@ -68,11 +68,13 @@ func openMachine(ctx context.Context, stack rules.Stack) (*machine, error) {
 	}
 	ps := rules.Probes(stack)
 	return &machine{
-		host:    h,
-		stack:   stack,
-		probes:  ps,
-		book:    rules.NewBook(rules.Table(), ps),
-		hands:   hands.New(h, hands.Options{}),
+		host:   h,
+		stack:  stack,
+		probes: ps,
+		book:   rules.NewBook(rules.Table(), ps),
+		hands: hands.New(h, hands.Options{
+			KeycloakHome: stack.Keycloak.Home, KeycloakConf: stack.Keycloak.Conf(), KeycloakUser: stack.Keycloak.User,
+		}),
 		journal: ledger.NewJournal(ledger.Dir),
 	}, nil
 }

@@ -70,17 +70,18 @@ func (r Rules) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, err
 	if err != nil {
 		return nil, err
 	}
-	if r.SSH {
-		ports, err := sshPorts(ctx, h)
-		if err != nil {
-			return nil, fmt.Errorf("look for sshd: %w", err)
-		}
-		r.Allowed = slices.Concat(r.Allowed, ports)
-	}
 	j := judgement{rs: rs, target: t}
 	found := j.openPorts(r)
 	if len(found) == 1 && found[0].Code == Missing {
 		return found, nil
+	}
+	if r.SSH && len(found) > 0 {
+		ports, err := h.SSHPorts(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("find the ports of administration: %w", err)
+		}
+		r.Allowed = slices.Concat(r.Allowed, ports)
+		found = j.openPorts(r)
 	}
 	must := j.mustPass(r)
 	if found = append(must, found...); len(found) > 0 {

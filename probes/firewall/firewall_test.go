@@ -80,42 +80,46 @@ func TestRules(t *testing.T) {
 }
 
 // TestSSH holds that sshd's ports are open only where nobody was named to
-// administer the host.
+// administer the host, and only those that remedy firewall keeps open.
 func TestSSH(t *testing.T) {
-	open := strings.Replace(listing(t, "watchdog"), `[80, 443]`, `[80, 443, 22, 2222]`, 1)
 	machine := []hosttest.Option{
-		hosttest.Output("nft -j list ruleset", open),
+		hosttest.Output("nft -j list ruleset", strings.Replace(listing(t, "watchdog"), `[80, 443]`, `[80, 443, 22, 2222]`, 1)),
 		hosttest.Addresses(host.Address{Interface: "eth0", Prefix: netip.PrefixFrom(public, 64)}),
+		hosttest.Dir("/proc/7"),
 	}
 	asks := Rules{Public: public, Table: "watchdog_edge", Open: []uint16{443}, Allowed: []uint16{80, 443}, SSH: true}
 	closes := asks
 	closes.SSH = false
-	with := func(opts ...hosttest.Option) []hosttest.Option { return append(machine[:2:2], opts...) }
+	with := func(opts ...hosttest.Option) []hosttest.Option { return append(machine[:3:3], opts...) }
 	listens := hosttest.Listeners(
 		host.Listener{Addr: netip.MustParseAddrPort("[::]:2222"), PID: 7, Program: "sshd"},
 		host.Listener{Addr: netip.MustParseAddrPort("[::]:8080"), PID: 8, Program: "java"})
-	tests := map[string]probetest.Case{
-		"on another port":           {Host: with(listens)},
-		"as it is set up":           {Host: with(hosttest.Output("sshd -T", "port 22\nlistenaddress [::]:2222\nlistenaddress 0.0.0.0:2222\n"))},
-		"only the usual one":        {Host: with(), Want: []string{"firewall.open-port 2222"}},
-		"for administrators, never": {Probe: closes, Host: with(listens), Want: []string{"firewall.open-port 22", "firewall.open-port 2222"}},
+	tests := map[string]struct {
+		probe Rules
+		opts  []hosttest.Option
+		want  string
+		err   string
+	}{
+		"listens on another port":   {asks, with(listens), "firewall.open-port 22", ""},
+		"as it is set up":           {asks, with(hosttest.Output("sshd -T", "listenaddress [::]:2222\nlistenaddress 0.0.0.0:22\n")), "", ""},
+		"no sshd":                   {asks, with(), "firewall.open-port 22,firewall.open-port 2222", ""},
+		"for administrators, never": {closes, with(listens), "firewall.open-port 22,firewall.open-port 2222", ""},
+		"can't be found out":        {asks, with(hosttest.Unreadable("/etc/ssh", errors.New("not root"))), "", "find the ports of administration"},
+		"flushed, whatever sshd does": {asks, with(
+			hosttest.Output("nft -j list ruleset", listing(t, "empty")), hosttest.Unreadable("/etc/ssh", errors.New("not root"))), "firewall.missing ", ""},
 	}
-	for name, c := range tests {
+	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := asks
-			if c.Probe != nil {
-				p = c.Probe.(Rules)
-			}
-			found, err := p.Observe(t.Context(), hosttest.New(c.Host...))
-			if err != nil {
-				t.Fatal(err)
+			found, err := tt.probe.Observe(t.Context(), hosttest.New(tt.opts...))
+			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Fatalf("error %v, want %q", err, tt.err)
 			}
 			var got []string
 			for _, f := range found {
 				got = append(got, string(f.Code)+" "+f.Subject)
 			}
-			if strings.Join(got, ",") != strings.Join(c.Want, ",") {
-				t.Errorf("got %v, want %v", got, c.Want)
+			if strings.Join(got, ",") != tt.want {
+				t.Errorf("got %v, want %s", got, tt.want)
 			}
 		})
 	}

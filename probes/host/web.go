@@ -1,12 +1,8 @@
 package host
 
 import (
-	"context"
 	"crypto/tls"
-	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"time"
 )
 
@@ -39,8 +35,9 @@ type webKey struct {
 // system (or [Host].Roots) trusts; an empty serverName is the URL's host.
 //
 // It speaks HTTP/1.1, knows no proxy, follows no redirect and gives the body as
-// it came. It has no time-out but the request's context. The same arguments
-// give the same client.
+// it came. It has no time-out but the request's context, with which dialling
+// and the handshake end too; where that has no deadline, either may take three
+// seconds. The same arguments give the same client.
 func (h *Host) HTTPClient(dialTo, serverName string, conns Conns) *http.Client {
 	key := webKey{dialTo, serverName, conns}
 	h.web.Lock()
@@ -48,32 +45,24 @@ func (h *Host) HTTPClient(dialTo, serverName string, conns Conns) *http.Client {
 	if c, ok := h.clients[key]; ok {
 		return c
 	}
+	d := webDialer{net: h.Net, dialTo: dialTo, tls: &tls.Config{
+		ServerName: serverName,
+		RootCAs:    h.Roots,
+		NextProtos: []string{"http/1.1"},
+		// Go's hybrid key exchange costs a prober 14 % more.
+		CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
+	}}
 	c := &http.Client{
-		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-				if dialTo != "" {
-					address = dialTo
-				}
-				network, err := family(address)
-				if err != nil {
-					return nil, err
-				}
-				return h.Net.Dial(ctx, network, address)
-			},
-			TLSClientConfig: &tls.Config{
-				ServerName: serverName,
-				RootCAs:    h.Roots,
-				NextProtos: []string{"http/1.1"},
-				// Go's hybrid key exchange costs a prober 14 % more.
-				CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
-			},
+		Transport: tied{&http.Transport{
+			DialContext:            d.dial,
+			DialTLSContext:         d.dialTLS,
 			Protocols:              http1(),
 			DisableKeepAlives:      conns == Fresh,
 			DisableCompression:     true,
 			MaxIdleConnsPerHost:    2,
 			IdleConnTimeout:        idle,
 			MaxResponseHeaderBytes: maxHeader,
-		},
+		}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	if h.clients == nil {
@@ -87,16 +76,4 @@ func http1() *http.Protocols {
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
 	return p
-}
-
-// family is the TCP network of a literal address: "tcp6" or "tcp4".
-func family(address string) (string, error) {
-	a, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return "", fmt.Errorf("dial %s: want a literal address with port", address)
-	}
-	if a.Addr().Is4() {
-		return "tcp4", nil
-	}
-	return "tcp6", nil
 }

@@ -1,11 +1,13 @@
 package host_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -139,5 +141,47 @@ func TestHTTPClientRefuses(t *testing.T) {
 	}
 	if _, _, err := get(t, h.HTTPClient("", "", host.Fresh), "http://127.0.0.1:80/"); err != nil {
 		t.Errorf("a literal URL and nothing to dial: %v", err)
+	}
+}
+
+// TestHTTPClientLeavesNothing holds that a dial and its handshake end with the
+// request: the server sees the connection go.
+func TestHTTPClientLeavesNothing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		conns  host.Conns
+		within time.Duration // of the request; none when zero
+	}{
+		"fresh": {host.Fresh, 50 * time.Millisecond}, "kept": {host.Kept, 50 * time.Millisecond}, "without deadline": {host.Kept, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gone := make(chan bool)
+			h := hosttest.New(hosttest.Serve("[::1]:8443", func(c net.Conn) {
+				hosttest.Hang(c)
+				close(gone)
+			}))
+			ctx := t.Context()
+			if tt.within > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, tt.within)
+				defer cancel()
+			}
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+public+"/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := h.HTTPClient("[::1]:8443", public, tt.conns).Do(req)
+			if err == nil {
+				resp.Body.Close()
+			}
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v, want that time is over", err)
+			}
+			select {
+			case <-gone:
+			case <-time.After(2 * time.Second):
+				t.Error("the connection is still there, and its request has ended")
+			}
+		})
 	}
 }

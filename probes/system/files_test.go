@@ -3,6 +3,7 @@ package system
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"watchdog/probes/host"
@@ -105,11 +106,16 @@ func TestGAI(t *testing.T) {
 
 func TestSysctl(t *testing.T) {
 	const conf = "/proc/sys/net/ipv6/conf/"
+	// Default routes as /proc/net/ipv6_route has them: via fe80::1 by hand, as
+	// in a lab host, and of an advertisement.
+	const byHand = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000002 00000000 00000003     eth0\n"
+	const learnt = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000002 00000000 00450003     eth0\n"
 	const kept = "net.ipv6.conf.all.accept_ra=0\nnet.ipv6.conf.default.accept_ra=0\nnet.ipv6.conf.eth0.accept_ra=0\n" +
 		"net.ipv6.conf.all.use_tempaddr=0\n"
 	site := func(opts ...hosttest.Option) []hosttest.Option {
 		base := []hosttest.Option{
 			hosttest.File("/etc/sysctl.d/99-ipv6.conf", kept),
+			hosttest.File("/proc/net/ipv6_route", byHand),
 			hosttest.Addresses(host.Address{Interface: "eth0", Prefix: netip.PrefixFrom(public, 64)}, host.Address{Interface: "docker0", Prefix: netip.MustParsePrefix("fe80::2/64")}),
 		}
 		for _, name := range []string{"all", "default", "eth0", "docker0"} {
@@ -159,7 +165,26 @@ func TestSysctl(t *testing.T) {
 				Want: []string{"host.sysctl-drift net.ipv6.conf.all.accept_ra", "host.sysctl-drift net.ipv6.conf.default.accept_ra", "host.sysctl-drift net.ipv6.conf.eth0.accept_ra"},
 				Says: []string{"1 at the next start"},
 			},
-			"kernel without IPv6": {Err: "list the kernel's IPv6 parameters"},
+			"a default route by advertisement": {
+				Host: site(hosttest.File("/proc/net/ipv6_route", learnt), hosttest.File("/etc/sysctl.d/99-ipv6.conf", ""),
+					hosttest.File(conf+"all/accept_ra", "1\n"), hosttest.File(conf+"eth0/accept_ra", "1\n"), hosttest.File(conf+"docker0/accept_ra", "1\n")),
+				Want: []string{"host.accept-ra-needed eth0"}, Says: []string{conf + "eth0/accept_ra", "ip -6 route show"},
+			},
+			"and privacy addresses": {
+				Host: site(hosttest.File("/proc/net/ipv6_route", learnt), hosttest.File(conf+"eth0/accept_ra", "2\n"), hosttest.File(conf+"eth0/use_tempaddr", "2\n")),
+				Want: []string{"host.sysctl-drift net.ipv6.conf.eth0.use_tempaddr", "host.accept-ra-needed eth0"},
+			},
+			"no default route, and nobody listens": {Host: site(hosttest.File("/proc/net/ipv6_route", ""))},
+			"no default route": {
+				Host: site(hosttest.File("/proc/net/ipv6_route", ""), hosttest.File(conf+"eth0/accept_ra", "1\n")),
+				Want: []string{"host.accept-ra-needed eth0"},
+			},
+			"before its address": {
+				Host: site(hosttest.Addresses(), hosttest.File("/etc/sysctl.d/99-ipv6.conf", strings.Replace(kept, "net.ipv6.conf.eth0.accept_ra=0\n", "", 1))),
+				Want: []string{"host.sysctl-drift net.ipv6.conf.eth0.accept_ra"},
+			},
+			"kernel without IPv6": {Err: "the kernel has no IPv6"},
+			"routes unknown":      {Host: site(hosttest.Unreadable("/proc/net/ipv6_route", errors.New("gone"))), Err: "read the routes"},
 		},
 	}.Run(t)
 }

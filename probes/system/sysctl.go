@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,23 +13,19 @@ import (
 	"watchdog/probes/host"
 )
 
-// SysctlDrift says that a kernel parameter is not what a host with a fixed
-// address needs, now or after the next start.
-const SysctlDrift probes.Code = "host.sysctl-drift"
-
-// confDir has a directory for each interface, and for "all" and "default".
-const confDir = "/proc/sys/net/ipv6/conf"
-
-// sysctlDirs holds the directories of sysctl.d(5): a file in an earlier one
-// hides the one of the same name in a later one.
-var sysctlDirs = []string{"/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"}
-
-// sysctlConf is what sysctl --system reads after all of them.
-const sysctlConf = "/etc/sysctl.conf"
+// The codes of [Sysctl].
+const (
+	// SysctlDrift says that a kernel parameter is not what a host with a fixed
+	// address needs, now or after the next start.
+	SysctlDrift probes.Code = "host.sysctl-drift"
+	// AcceptRANeeded says that router advertisements have to be listened to,
+	// for all that is known.
+	AcceptRANeeded probes.Code = "host.accept-ra-needed"
+)
 
 // Sysctl is the probe host.sysctl: no privacy addresses, and no addresses or
-// routes from router advertisements. "all" and "default" do not reach
-// interfaces that are up already, so each is looked at.
+// routes from router advertisements where the host can do without. Which
+// parameters those are [host.Host.IPv6Parameters] says.
 type Sysctl struct{}
 
 // Spec implements [probes.Probe].
@@ -39,158 +33,112 @@ func (p Sysctl) Spec() probes.Spec {
 	return probes.Spec{
 		ID:      "host.sysctl",
 		Summary: "use_tempaddr and accept_ra of each interface, now and at the next start",
-		Codes:   []probes.Code{SysctlDrift},
+		Codes:   []probes.Code{SysctlDrift, AcceptRANeeded},
 		Every:   slow,
 		Timeout: timeout,
 		Wakes: []probes.Wake{
-			{Kind: probes.WakeFile, Name: "/etc/sysctl.d/99-ipv6.conf"}, {Kind: probes.WakeFile, Name: sysctlConf}, {Kind: probes.WakeAddress},
+			{Kind: probes.WakeFile, Name: host.SysctlOwn}, {Kind: probes.WakeFile, Name: host.SysctlConf}, {Kind: probes.WakeAddress},
 		},
 	}
 }
 
 // Observe implements [probes.Probe].
 func (p Sysctl) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
-	names, err := h.FS.ReadDir(confDir)
+	parameters, err := h.IPv6Parameters(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list the kernel's IPv6 parameters: %w", err)
+		return nil, err
 	}
-	addresses, err := h.Net.Addresses(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list addresses: %w", err)
-	}
-	files, paths, err := sysctlFiles(h)
+	files, paths, err := nextStart(h)
 	if err != nil {
 		return nil, err
 	}
 	var found []probes.Finding
-	for _, name := range names {
-		if name == "lo" {
+	for _, param := range parameters {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		evidence, err := runningValue(h, param)
+		if err != nil {
+			return nil, err
+		}
+		if param.Needed {
+			found = append(found, needed(param, evidence)...)
 			continue
 		}
-		kept := name == "all" || name == "default" || slices.ContainsFunc(addresses, func(a host.Address) bool {
-			ip := a.Prefix.Addr()
-			return a.Interface == name && ip.Is6() && ip.IsGlobalUnicast()
-		})
-		for _, parameter := range []string{"accept_ra", "use_tempaddr"} {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			key := sysctlKey(name, parameter)
-			running, err := runningValue(h, key)
-			if err != nil {
-				return nil, err
-			}
-			evidence := running
-			if kept {
-				evidence = append(evidence, nextValue(files, paths, key, parameter)...)
-			}
-			if len(evidence) > 0 {
-				found = append(found, probes.Finding{
-					Code: SysctlDrift, Subject: key, Summary: fmt.Sprintf("%s is not 0 for %s", parameter, name), Evidence: evidence,
-				})
-			}
+		if param.Kept {
+			evidence = append(evidence, nextValue(files, paths, param)...)
+		}
+		if len(evidence) > 0 {
+			found = append(found, probes.Finding{
+				Code: SysctlDrift, Subject: param.Key, Summary: fmt.Sprintf("%s is not 0 for %s", param.Name, param.Interface), Evidence: evidence,
+			})
 		}
 	}
 	return found, nil
 }
 
-// sysctlKey is the key of an interface's parameter, with slashes where the
-// interface's name has a dot (sysctl.d(5)).
-func sysctlKey(iface, parameter string) string {
-	if strings.Contains(iface, ".") {
-		return "net/ipv6/conf/" + iface + "/" + parameter
+// needed tells of an interface that listens to advertisements and may have to.
+// What "all" and "default" say matters to no interface that is up, and those of
+// containers are nobody's to set up.
+func needed(param host.IPv6Parameter, listens []probes.Evidence) []probes.Finding {
+	if len(listens) == 0 || !param.Kept || param.Interface == "all" || param.Interface == "default" {
+		return nil
 	}
-	return "net.ipv6.conf." + iface + "." + parameter
+	return []probes.Finding{{
+		Code: AcceptRANeeded, Subject: param.Interface,
+		Summary: param.Interface + " takes router advertisements, and may have no other way out",
+		Evidence: append(listens, probes.Evidence{
+			Source: "/proc/net/ipv6_route", Want: "a default route by a gateway that no advertisement named", Got: "none that " + param.Interface + " could do with",
+			Command: "ip -6 route show",
+		}),
+	}}
 }
 
-// runningValue returns what is wrong with the key at run time. A key that the
-// kernel does not have for this interface is not wrong, and -1 is "never".
-func runningValue(h *host.Host, key string) ([]probes.Evidence, error) {
-	data, err := h.FS.ReadFile(sysctlconf.Path(key))
+// runningValue returns what is wrong with the parameter at run time. One that
+// the kernel does not have for this interface is not wrong.
+func runningValue(h *host.Host, param host.IPv6Parameter) ([]probes.Evidence, error) {
+	name := sysctlconf.Path(param.Key)
+	data, err := h.FS.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, err)
+		return nil, fmt.Errorf("read %s: %w", param.Key, err)
 	}
 	value := strings.TrimSpace(string(data))
-	if value == "0" || value == "-1" {
+	if param.Right(value) {
 		return nil, nil
 	}
-	return []probes.Evidence{{Source: sysctlconf.Path(key), Want: "0", Got: clip(value), Command: "sysctl " + key}}, nil
+	return []probes.Evidence{{Source: name, Want: "0", Got: clip(value), Command: "sysctl " + param.Key}}, nil
 }
 
-// nextValue returns what is wrong with the key at the next start. One that no
-// file sets gets the kernel's own value: 0 for use_tempaddr, 1 for accept_ra.
-func nextValue(files []sysctlconf.File, paths []string, key, parameter string) []probes.Evidence {
-	s, i, ok := sysctlconf.Lookup(files, key)
+// nextValue returns what is wrong with the parameter at the next start. One that
+// no file sets gets the kernel's own value: 0 for use_tempaddr, 1 for accept_ra.
+func nextValue(files []sysctlconf.File, paths []string, param host.IPv6Parameter) []probes.Evidence {
+	s, i, ok := sysctlconf.Lookup(files, param.Key)
+	want := param.Key + " = 0"
 	switch {
-	case !ok && parameter == "accept_ra":
-		return []probes.Evidence{{Source: sysctlDirs[0], Want: key + " = 0", Got: "no line: 1 at the next start", Command: "grep -rn " + parameter + " " + sysctlDirs[0]}}
-	case !ok || s.Value == "0" || s.Value == "-1":
+	case !ok && param.Name == "accept_ra":
+		return []probes.Evidence{{Source: host.SysctlOwn, Want: want, Got: "no line: 1 at the next start", Command: "grep -rn " + param.Name + " /etc/sysctl.d"}}
+	case !ok || param.Right(s.Value):
 		return nil
 	}
 	at := paths[i] + ":" + strconv.Itoa(s.Line)
-	return []probes.Evidence{{Source: at, Want: key + " = 0", Got: clip(s.Value), Command: "grep -n " + parameter + " " + paths[i]}}
+	return []probes.Evidence{{Source: at, Want: want, Got: clip(s.Value), Command: "grep -n " + param.Name + " " + paths[i]}}
 }
 
-// sysctlFiles reads the files of the next start in the order in which
-// systemd-sysctl, and behind it sysctl --system, applies them.
-func sysctlFiles(h *host.Host) ([]sysctlconf.File, []string, error) {
-	byName := map[string]string{}
-	for _, dir := range slices.Backward(sysctlDirs) {
-		names, err := h.FS.ReadDir(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, fmt.Errorf("list %s: %w", dir, err)
-		}
-		for _, n := range names {
-			if strings.HasSuffix(n, ".conf") {
-				byName[n] = dir + "/" + n
-			}
-		}
+// nextStart reads the files of the next start and where they are.
+func nextStart(h *host.Host) (files []sysctlconf.File, paths []string, err error) {
+	found, err := h.SysctlFiles()
+	if err != nil {
+		return nil, nil, err
 	}
-	var names, paths []string
-	for n := range byName {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	for _, n := range names {
-		name, err := sysctlTarget(h, byName[n])
-		if err != nil {
-			return nil, nil, err
+	for _, f := range found {
+		var data []byte
+		if f.Node != nil {
+			data = f.Node.Data
 		}
-		paths = append(paths, name)
-	}
-	if !slices.Contains(paths, sysctlConf) {
-		paths = append(paths, sysctlConf)
-	}
-	files := make([]sysctlconf.File, len(paths))
-	for i, name := range paths {
-		if name == "/dev/null" { // a file that is hidden on purpose
-			continue
-		}
-		data, err := h.FS.ReadFile(name)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		files[i] = sysctlconf.Parse(data)
+		files, paths = append(files, sysctlconf.Parse(data)), append(paths, f.Path)
 	}
 	return files, paths, nil
-}
-
-// sysctlTarget follows one link: Debian's 99-sysctl.conf leads to
-// /etc/sysctl.conf.
-func sysctlTarget(h *host.Host, name string) (string, error) {
-	n, err := h.FS.Node(name)
-	if err != nil {
-		return "", fmt.Errorf("look at %s: %w", name, err)
-	}
-	if n == nil || n.Mode.Type() != fs.ModeSymlink {
-		return name, nil
-	}
-	target := string(n.Data)
-	if !path.IsAbs(target) {
-		target = path.Join(path.Dir(name), target)
-	}
-	return target, nil
 }

@@ -52,13 +52,13 @@ func TestRunEnvironment(t *testing.T) {
 	needRoot(t)
 	t.Setenv("LD_PRELOAD_OF_MINE", "x")
 	w := shell("env | grep -v -e ^PWD= -e ^_= -e ^SCRIPT= | sort", program{env: []string{"A={java}"}, secrets: []string{"PW"}})
-	home, err := os.UserHomeDir()
+	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)
 	}
 	out, err := w.Run(t.Context(), remedies.Command{Name: "sh", Env: map[string]host.Secret{"PW": host.NewSecret("s3cret")}})
 	java := w.h.Facts.Layout.JavaHome
-	want := "A=" + java + "\nHOME=" + home + "\nLANG=C.UTF-8\nPATH=" + binPath + "\nPW=s3cret\n"
+	want := "A=" + java + "\nHOME=" + me.HomeDir + "\nLANG=C.UTF-8\nPATH=" + binPath + "\nPW=s3cret\n"
 	if err != nil || string(out) != want {
 		t.Errorf("environment is %q, %v; want %q", out, err, want)
 	}

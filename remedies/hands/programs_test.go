@@ -152,6 +152,10 @@ func TestProgramsRemoveBackupsOnly(t *testing.T) {
 }
 
 func TestAptBusy(t *testing.T) {
+	self, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct{ said, want string }{
 		"named": {
 			"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 4242 (unattended-upgr)\nN: Be aware that removing the lock file is not a solution and may break your system.\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?",
@@ -168,7 +172,7 @@ func TestAptBusy(t *testing.T) {
 		},
 		"dpkg's, alive": {
 			fmt.Sprintf("dpkg: error: dpkg database lock was locked by another process with pid %d", os.Getpid()),
-			fmt.Sprintf("the package manager is busy: hands.test (process %d) holds it", os.Getpid()),
+			fmt.Sprintf("the package manager is busy: %s (process %d) holds it", strings.TrimSpace(string(self)), os.Getpid()),
 		},
 		"something else": {"E: Unable to locate package nginx-heavy", ""},
 	}

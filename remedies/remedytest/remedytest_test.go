@@ -232,6 +232,17 @@ func TestSuiteFindsBadRemedies(t *testing.T) {
 				p.Effects = append(p.Effects, remedies.Call{What: "x", Command: remedies.Command{Name: "sh"}})
 			}
 		}}, "not on the list of commands"},
+		"reverted": {bad{spoil: each("one way")}, "after the revert not as before"},
+		"reloads once": {bad{spoil: func(p *remedies.Plan, _ *host.Host) {
+			if len(p.Effects) > 0 {
+				p.Effects = append([]remedies.Effect{&once{}}, p.Effects[5:]...)
+			}
+		}}, "service nginx.service runs with /etc/nginx/nginx.conf"},
+		"takes half for the whole": {bad{spoil: func(p *remedies.Plan, h *host.Host) {
+			if done, _ := (half{}).Done(context.Background(), h); !done {
+				p.Steps = append(p.Steps, half{})
+			}
+		}}, "finished otherwise by another run"},
 		"not undone": {bad{spoil: each("one way")}, "not as before"},
 		"overwrites": {bad{spoil: each("blind")}, "want ErrStale"},
 		"hides that it is not undone": {bad{spoil: func(p *remedies.Plan, _ *host.Host) {

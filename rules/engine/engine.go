@@ -241,9 +241,13 @@ func (e *Engine) consider(ctx context.Context) {
 		e.memory.Healing = &e.work.attempt.Fault
 	}
 	before := e.actions
+	e.memory.Stand(e.Host.Now(), e.diagnoses)
 	e.actions = rules.Decide(e.Host.Now(), e.Book, e.diagnoses, e.memory, e.Policy())
 	e.say(before)
 	for i, a := range e.actions {
+		for _, p := range a.Look {
+			e.schedule.hasten(p, e.Host.Now())
+		}
 		if a.Kind == rules.Heal {
 			e.begin(ctx, a, e.diagnoses[i])
 		}

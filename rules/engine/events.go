@@ -25,6 +25,9 @@ func (e *Engine) listen(ctx context.Context) {
 	for _, p := range e.Probes {
 		s := p.Spec()
 		for _, w := range s.Wakes {
+			if w.Kind == probes.WakeUnit { // probes know services, the manager units
+				w.Name = e.Host.Facts.Layout.Unit(w.Name)
+			}
 			e.wakes[w] = append(e.wakes[w], s.ID)
 			if !slices.Contains(names[w.Kind], w.Name) {
 				names[w.Kind] = append(names[w.Kind], w.Name)

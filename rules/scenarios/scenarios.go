@@ -8,6 +8,8 @@
 //
 //	want   key: value lines, see [Scenario]
 //	break  a shell script that breaks the host, run as root inside it
+//	settle waits until the fault is all there is to see, where breaking takes a
+//	       while; left out where it does not
 //	fix    what a person would type: the bare fix that healing is timed against
 //	ready  a shell script that succeeds when users are served again
 package scenarios
@@ -36,8 +38,8 @@ type Scenario struct {
 	Cause rules.Ref // the one cause that has to be named ("cause: CODE SUBJECT")
 	// Restarts lists the services that healing may restart; all others keep
 	// running as they are.
-	Restarts          []string
-	Break, Fix, Ready string
+	Restarts                  []string
+	Break, Settle, Fix, Ready string
 }
 
 // All returns every scenario, by ID.
@@ -65,7 +67,7 @@ func All() ([]Scenario, error) {
 func Parse(id string, data []byte) (Scenario, error) {
 	ar := txtar.Parse(data)
 	s := Scenario{ID: id, Prose: strings.TrimSpace(string(ar.Comment))}
-	parts := map[string]*string{"break": &s.Break, "fix": &s.Fix, "ready": &s.Ready}
+	parts := map[string]*string{"break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready}
 	want := ""
 	for _, f := range ar.Files {
 		text := string(f.Data)
@@ -83,7 +85,7 @@ func Parse(id string, data []byte) (Scenario, error) {
 		return s, fmt.Errorf("scenario %s: %w", id, err)
 	}
 	for name, part := range parts {
-		if strings.TrimSpace(*part) == "" {
+		if name != "settle" && strings.TrimSpace(*part) == "" {
 			return s, fmt.Errorf("scenario %s: no %s", id, name)
 		}
 	}

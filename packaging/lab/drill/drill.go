@@ -99,7 +99,7 @@ func (r *Runner) bare(ctx context.Context, s scenarios.Scenario, score *Score) (
 		_, off := r.sh(context.WithoutCancel(ctx), s.Host, "rm -f "+hold)
 		err = errors.Join(err, off)
 	}()
-	if _, err := r.sh(ctx, s.Host, s.Break); err != nil {
+	if _, err := r.sh(ctx, s.Host, s.Break+s.Settle); err != nil {
 		return fmt.Errorf("break: %w", err)
 	}
 	if err := r.diagnosed(ctx, s, score); err != nil {
@@ -156,12 +156,9 @@ func (r *Runner) healed(ctx context.Context, s scenarios.Scenario, score *Score)
 	if err != nil {
 		return err
 	}
-	if _, err := r.sh(ctx, s.Host, s.Break); err != nil {
-		return fmt.Errorf("break: %w", err)
-	}
-	broken, err := r.clock(ctx, s.Host)
+	broken, err := r.atOnce(ctx, s)
 	if err != nil {
-		return err
+		return fmt.Errorf("break: %w", err)
 	}
 	attempts, err := r.await(ctx, s.Host, start)
 	if err != nil {
@@ -187,6 +184,22 @@ func (r *Runner) healed(ctx context.Context, s scenarios.Scenario, score *Score)
 	}
 	before.compare(after, s, score)
 	return nil
+}
+
+// atOnce breaks the host while the engine's process is frozen, so that a break
+// of several commands befalls it in one instant, and returns that instant. What
+// happens on the host meanwhile is queued for it by the kernel and the bus.
+func (r *Runner) atOnce(ctx context.Context, s scenarios.Scenario) (time.Time, error) {
+	const engine = "systemctl kill --kill-whom=main -s %s watchdog-engine.service"
+	if _, err := r.sh(ctx, s.Host, fmt.Sprintf(engine, "STOP")); err != nil {
+		return time.Time{}, err
+	}
+	_, err := r.sh(ctx, s.Host, s.Break)
+	_, thaw := r.sh(context.WithoutCancel(ctx), s.Host, fmt.Sprintf(engine, "CONT"))
+	if err := errors.Join(err, thaw); err != nil {
+		return time.Time{}, err
+	}
+	return r.clock(ctx, s.Host)
 }
 
 // quiet is how long the host has to stay well to count as healed.

@@ -57,12 +57,9 @@ func (r *Runner) act(ctx context.Context, s scenarios.Scenario, out io.Writer) e
 	for line := range strings.Lines(s.Break) {
 		fmt.Fprintf(out, "# %s", line)
 	}
-	if _, err := r.sh(ctx, s.Host, s.Break); err != nil {
-		return fmt.Errorf("break: %w", err)
-	}
-	broken, err := r.clock(ctx, s.Host)
+	broken, err := r.atOnce(ctx, s)
 	if err != nil {
-		return err
+		return fmt.Errorf("break: %w", err)
 	}
 	attempts, err := r.await(ctx, s.Host, start)
 	if err != nil {

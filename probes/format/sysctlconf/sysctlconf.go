@@ -96,6 +96,17 @@ func clean(key string) string {
 	return strings.TrimPrefix(key, "/")
 }
 
+// Key writes a key of its parts: with dots, or with slashes where a part has a
+// dot in it, as the interface eth0.200 has (sysctl.d(5)).
+func Key(parts ...string) string {
+	for _, p := range parts {
+		if strings.Contains(p, ".") {
+			return strings.Join(parts, "/")
+		}
+	}
+	return strings.Join(parts, ".")
+}
+
 // Path is the file that holds the key's value at run time.
 func Path(key string) string { return "/proc/sys/" + clean(key) }
 

@@ -1,4 +1,4 @@
-package remedies
+package host
 
 import (
 	"context"
@@ -10,15 +10,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"watchdog/probes/host"
 )
 
-// sshPorts finds the TCP ports by which people reach this machine: those of
+// SSHPorts finds the TCP ports by which people reach this machine: those of
 // sshd's configuration and those that an sshd of root's listens on, loopback
-// aside. Too many are a smaller harm here than one too few.
-func sshPorts(ctx context.Context, h *host.Host) ([]uint16, error) {
-	ports, err := configuredSSH(ctx, h)
+// aside, in order. Too many are a smaller harm here than one too few. What may
+// be open by it and what is kept open by it are so the same ports.
+func (h *Host) SSHPorts(ctx context.Context) ([]uint16, error) {
+	ports, err := h.configuredSSH(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -47,24 +46,10 @@ const sshdConfig = "/etc/ssh/sshd_config"
 
 // configuredSSH asks sshd itself, which does not answer before it has been
 // started once; then its files are read. Without sshd there are none.
-func configuredSSH(ctx context.Context, h *host.Host) ([]uint16, error) {
+func (h *Host) configuredSSH(ctx context.Context) ([]uint16, error) {
 	out, err := h.Exec.Run(ctx, "sshd", "-T")
 	if err == nil {
-		var ports []uint16
-		for l := range strings.Lines(string(out)) {
-			address, ok := strings.CutPrefix(strings.TrimSpace(l), "listenaddress ")
-			if !ok {
-				continue
-			}
-			at, err := netip.ParseAddrPort(address)
-			if err != nil {
-				return nil, fmt.Errorf("read sshd -T: listenaddress %q: %w", address, err)
-			}
-			if !at.Addr().IsLoopback() {
-				ports = append(ports, at.Port())
-			}
-		}
-		return ports, nil
+		return listenLines(string(out))
 	}
 	if ctx.Err() != nil {
 		return nil, err
@@ -92,6 +77,25 @@ func configuredSSH(ctx context.Context, h *host.Host) ([]uint16, error) {
 	}
 	if len(ports) == 0 {
 		ports = []uint16{22}
+	}
+	return ports, nil
+}
+
+// listenLines reads where sshd -T says that it listens.
+func listenLines(text string) ([]uint16, error) {
+	var ports []uint16
+	for l := range strings.Lines(text) {
+		address, ok := strings.CutPrefix(strings.TrimSpace(l), "listenaddress ")
+		if !ok {
+			continue
+		}
+		at, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return nil, fmt.Errorf("read sshd -T: listenaddress %q: %w", address, err)
+		}
+		if !at.Addr().IsLoopback() {
+			ports = append(ports, at.Port())
+		}
 	}
 	return ports, nil
 }
