@@ -138,22 +138,20 @@ func (e addAddress) Do(ctx context.Context, w Hands) error {
 // Settled implements [Effect]. It waits for duplicate address detection, which
 // takes a second or two.
 func (e addAddress) Settled(ctx context.Context, h *host.Host) error {
-	var failed error
-	err := Await(ctx, func(ctx context.Context) error {
+	return awaitOrEnd(ctx, func(ctx context.Context) (bool, error) {
 		all, err := h.Net.Addresses(ctx)
 		if err != nil {
-			return err
+			return false, err
 		}
 		i := slices.IndexFunc(all, func(a host.Address) bool { return a.Prefix.Addr() == e.prefix.Addr() })
 		switch {
 		case i < 0:
-			return fmt.Errorf("%s is on no interface", e.prefix.Addr())
+			return false, fmt.Errorf("%s is on no interface", e.prefix.Addr())
 		case all[i].DADFailed:
-			failed = fmt.Errorf("another host of the link has %s (ip -6 neigh show)", e.prefix.Addr())
+			return true, fmt.Errorf("another host of the link has %s (ip -6 neigh show)", e.prefix.Addr())
 		case all[i].Tentative:
-			return fmt.Errorf("%s is still tentative", e.prefix.Addr())
+			return false, fmt.Errorf("%s is still tentative", e.prefix.Addr())
 		}
-		return nil
+		return false, nil
 	})
-	return errors.Join(err, failed)
 }

@@ -33,59 +33,11 @@ type Backup struct {
 	At       string // when, each day: "03:17", or a systemd calendar time
 }
 
-// A BackupManifest is what manifest.json says of a backup.
-type BackupManifest struct {
-	Made     time.Time             `json:"made"`
-	Verified bool                  `json:"verified"` // the dump was read whole
-	Files    map[string]BackupFile `json:"files"`    // by path in the backup
-}
-
-// A BackupFile is one file of a backup.
-type BackupFile struct {
-	Size   int64  `json:"size"` // bytes
-	SHA256 string `json:"sha256"`
-}
-
 // A BackupInfo is one backup as it is found.
-type BackupInfo struct {
-	Path     string         `json:"path"`
-	Manifest BackupManifest `json:"manifest"` // zero but for Made when it has none that can be read
-}
+type BackupInfo = host.Backup
 
-const backupTime = "20060102T150405Z"
-
-var backupName = regexp.MustCompile(`^backup-(\d{8}T\d{6}Z)$`)
-
-// ListBackups returns the backups in dir, newest first. A directory that does
-// not exist has none.
-func ListBackups(h *host.Host, dir string) ([]BackupInfo, error) {
-	names, err := h.FS.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list backups: %w", err)
-	}
-	var out []BackupInfo
-	for _, name := range names {
-		m := backupName.FindStringSubmatch(name)
-		if m == nil {
-			continue
-		}
-		made, err := time.Parse(backupTime, m[1])
-		if err != nil {
-			continue
-		}
-		b := BackupInfo{Path: dir + "/" + name}
-		data, err := h.FS.ReadFile(b.Path + "/manifest.json")
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("list backups: %w", err)
-		}
-		if err != nil || json.Unmarshal(data, &b.Manifest) != nil {
-			b.Manifest = BackupManifest{Made: made}
-		}
-		out = append(out, b)
-	}
-	slices.SortFunc(out, func(a, b BackupInfo) int { return strings.Compare(b.Path, a.Path) })
-	return out, nil
-}
+// ListBackups returns the backups in dir, newest first.
+func ListBackups(h *host.Host, dir string) ([]BackupInfo, error) { return h.Backups(dir) }
 
 // Spec implements [Remedy].
 func (r Backup) Spec() Spec {
@@ -161,8 +113,7 @@ func (s makeBackup) Done(_ context.Context, h *host.Host) (bool, error) {
 		return false, err
 	}
 	for _, b := range all {
-		m := b.Manifest
-		if m.Verified && h.Now().Sub(m.Made) <= s.MaxAge {
+		if b.Counts() && h.Now().Sub(b.Manifest.Made) <= s.MaxAge {
 			return true, nil
 		}
 	}
@@ -185,7 +136,7 @@ func (r Backup) Prune(ctx context.Context, w Hands, h *host.Host) error {
 	proved := false
 	var errs []error
 	for _, b := range all {
-		newest := !proved && b.Manifest.Verified
+		newest := !proved && b.Counts()
 		proved = proved || newest
 		if !newest && h.Now().Sub(b.Manifest.Made) > r.Keep {
 			errs = append(errs, r.remove(ctx, w, b.Path))
@@ -201,7 +152,8 @@ func (r Backup) sweep(ctx context.Context, w Hands, h *host.Host) error {
 		return nil
 	}
 	for _, name := range names {
-		if whole, ok := strings.CutSuffix(name, ".part"); ok && backupName.MatchString(whole) {
+		whole, unfinished := strings.CutSuffix(name, ".part")
+		if _, ok := host.IsBackupName(whole); ok && unfinished {
 			err = errors.Join(err, r.remove(ctx, w, r.Dir+"/"+name))
 		}
 	}
@@ -215,8 +167,8 @@ func (r Backup) remove(ctx context.Context, w Hands, path string) error {
 	return nil
 }
 
-// render is manifest.json.
-func (m BackupManifest) render() ([]byte, error) {
+// renderManifest is manifest.json.
+func renderManifest(m host.BackupManifest) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")

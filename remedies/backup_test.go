@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"watchdog/probes/host"
 	"watchdog/probes/host/hosttest"
 	"watchdog/remedies"
 	"watchdog/remedies/remedytest"
@@ -76,7 +77,7 @@ func made(age time.Duration, proved bool) hosttest.Option {
 	return func(m *hosttest.Machine) {
 		hosttest.File(dir+"/keycloak.dump", "PGDMP")(m)
 		if proved {
-			hosttest.File(dir+"/manifest.json", fmt.Sprintf(`{"made":%q,"verified":true,"files":{}}`, at.Format(time.RFC3339)))(m)
+			hosttest.File(dir+"/manifest.json", fmt.Sprintf(`{"made":%q,"verified":true,"files":{"keycloak.dump":{"size":5}}}`, at.Format(time.RFC3339)))(m)
 		}
 	}
 }
@@ -98,12 +99,12 @@ func TestBackup(t *testing.T) {
 		}
 		same(t, name, want, fmt.Sprintf("%v %s:%s", n.Mode, n.Owner, n.Group))
 	}
-	var got remedies.BackupManifest
+	var got host.BackupManifest
 	if err := json.Unmarshal([]byte(content(m, dir+"/manifest.json")), &got); err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256([]byte("PGDMP of keycloak"))
-	same(t, "dump", remedies.BackupFile{Size: 17, SHA256: hex.EncodeToString(sum[:])}, got.Files["keycloak.dump"])
+	same(t, "dump", host.BackupFile{Size: 17, SHA256: hex.EncodeToString(sum[:])}, got.Files["keycloak.dump"])
 	if len(got.Files) != 3 || !got.Verified || !got.Made.Equal(hosttest.Noon) {
 		t.Errorf("manifest is %+v", got)
 	}
@@ -126,6 +127,7 @@ func TestBackupDue(t *testing.T) {
 		"none":               {nil, true},
 		"of this night":      {[]hosttest.Option{made(9*time.Hour, true)}, false},
 		"too old":            {[]hosttest.Option{made(27*time.Hour, true)}, true},
+		"its dump gone":      {[]hosttest.Option{hosttest.File(backups+"/backup-20261123T110000Z/manifest.json", `{"made":"2026-11-23T11:00:00Z","verified":true,"files":{"keycloak.dump":{}}}`)}, true},
 		"not proved":         {[]hosttest.Option{made(time.Hour, false)}, true},
 		"an older one, then": {[]hosttest.Option{made(time.Hour, false), made(20*time.Hour, true)}, false},
 		"unfinished":         {[]hosttest.Option{hosttest.File(backups+"/backup-20261123T110000Z.part/manifest.json", `{"made":"2026-11-23T11:00:00Z","verified":true}`)}, true},
@@ -208,26 +210,6 @@ func TestBackupRefuses(t *testing.T) {
 			}
 			same(t, "files", before.Nodes, m.Nodes())
 		})
-	}
-}
-
-func TestListBackups(t *testing.T) {
-	m := backupMachine()
-	if all, err := remedies.ListBackups(m.Host(), backups); err != nil || len(all) > 0 {
-		t.Errorf("on a bare host: %v %v", all, err)
-	}
-	m.Change(made(50*time.Hour, true), made(time.Hour, false), made(9*time.Hour, true))
-	all, err := remedies.ListBackups(m.Host(), backups)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, b := range all {
-		got = append(got, fmt.Sprint(strings.TrimPrefix(b.Path, backups+"/"), " ", b.Manifest.Verified))
-	}
-	same(t, "backups", []string{"backup-20261123T110000Z false", "backup-20261123T030000Z true", "backup-20261121T100000Z true"}, got)
-	if !all[0].Manifest.Made.Equal(hosttest.Noon.Add(-time.Hour)) {
-		t.Errorf("made %s", all[0].Manifest.Made)
 	}
 }
 

@@ -16,9 +16,6 @@ import (
 	"watchdog/probes/host"
 )
 
-// dumpName is the database's dump in a backup.
-const dumpName = "keycloak.dump"
-
 // undoneTime bounds the removal of a backup that did not come about.
 const undoneTime = time.Minute
 
@@ -26,8 +23,8 @@ const undoneTime = time.Minute
 // its time. One that can't be proved is no backup: it is removed, and the error
 // says what was wrong with it.
 func (r Backup) Create(ctx context.Context, w Hands, h *host.Host) (BackupInfo, error) {
-	b := BackupInfo{Manifest: BackupManifest{Made: h.Now().UTC().Truncate(time.Second), Files: map[string]BackupFile{}}}
-	b.Path = r.Dir + "/backup-" + b.Manifest.Made.Format(backupTime)
+	b := BackupInfo{Manifest: host.BackupManifest{Made: h.Now().UTC().Truncate(time.Second), Files: map[string]host.BackupFile{}}}
+	b.Path = r.Dir + "/backup-" + b.Manifest.Made.Format(host.BackupTime)
 	part := b.Path + ".part"
 	if err := r.sweep(ctx, w, h); err != nil {
 		return BackupInfo{}, err
@@ -59,8 +56,8 @@ func ensureDirectory(ctx context.Context, w Hands, h *host.Host, dir string) err
 }
 
 // fill writes the files of a backup into dir and proves them.
-func (r Backup) fill(ctx context.Context, w Hands, h *host.Host, dir string, m *BackupManifest) error {
-	dump := dir + "/" + dumpName
+func (r Backup) fill(ctx context.Context, w Hands, h *host.Host, dir string, m *host.BackupManifest) error {
+	dump := dir + "/" + host.BackupDump
 	if _, err := w.Run(ctx, Command{Name: "pg-dump", Args: []string{r.Database, dump}}); err != nil {
 		return fmt.Errorf("dump database %s: %w", r.Database, err)
 	}
@@ -71,7 +68,7 @@ func (r Backup) fill(ctx context.Context, w Hands, h *host.Host, dir string, m *
 	if err != nil {
 		return fmt.Errorf("measure the dump: %w", err)
 	}
-	m.Files[dumpName] = measured
+	m.Files[host.BackupDump] = measured
 	exported, err := r.export(ctx, w, h)
 	if err != nil {
 		return fmt.Errorf("export realm %s: %w", r.Realm, err)
@@ -82,10 +79,10 @@ func (r Backup) fill(ctx context.Context, w Hands, h *host.Host, dir string, m *
 			return err
 		}
 		sum := sha256.Sum256(data)
-		m.Files[file] = BackupFile{Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
+		m.Files[file] = host.BackupFile{Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
 	}
 	m.Verified = true
-	text, err := m.render()
+	text, err := renderManifest(*m)
 	if err != nil {
 		return err
 	}
@@ -111,23 +108,23 @@ func proveDump(ctx context.Context, w Hands, dump string) error {
 
 // measure returns the size and hash of a file that is too large to be read
 // here.
-func measure(ctx context.Context, w Hands, file string) (BackupFile, error) {
+func measure(ctx context.Context, w Hands, file string) (host.BackupFile, error) {
 	size, err := w.Run(ctx, Command{Name: "file-size", Args: []string{file}})
 	if err != nil {
-		return BackupFile{}, err
+		return host.BackupFile{}, err
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(string(size)), 10, 64)
 	if err != nil {
-		return BackupFile{}, fmt.Errorf("read its size: %w", err)
+		return host.BackupFile{}, fmt.Errorf("read its size: %w", err)
 	}
 	sum, err := w.Run(ctx, Command{Name: "file-sha256", Args: []string{file}})
 	if err != nil {
-		return BackupFile{}, err
+		return host.BackupFile{}, err
 	}
 	if len(sum) < 2*sha256.Size {
-		return BackupFile{}, fmt.Errorf("read its hash: %q is none", sum)
+		return host.BackupFile{}, fmt.Errorf("read its hash: %q is none", sum)
 	}
-	return BackupFile{Size: n, SHA256: string(sum[:2*sha256.Size])}, nil
+	return host.BackupFile{Size: n, SHA256: string(sum[:2*sha256.Size])}, nil
 }
 
 // export has Keycloak export the realm, users in files of a few hundred each,

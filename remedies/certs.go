@@ -3,7 +3,6 @@ package remedies
 import (
 	"context"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"watchdog/probes/format/certchain"
 	"watchdog/probes/host"
 )
 
@@ -26,7 +26,8 @@ type CertLineage struct {
 	Server  string // ACME directory URL; empty means certbot's default
 	Email   string // empty registers without one
 	Webroot string // directory that is served below /.well-known/acme-challenge/
-	// RenewBefore is the least time a certificate must still be good for.
+	// RenewBefore is the least time a certificate must still be good for, as
+	// [certchain.MustLast] bounds it.
 	RenewBefore time.Duration
 }
 
@@ -72,13 +73,14 @@ func (r CertLineage) order(h *host.Host) (*certOrder, error) {
 		}
 	}
 	authenticator := authenticatorOf(renewal)
-	switch left := leaf.NotAfter.Sub(h.Now()); {
+	left, behind := leaf.NotAfter.Sub(h.Now()), certchain.Incomplete(chain, h.Roots, h.Now())
+	switch {
 	case !named:
 		o.why = "it is for " + strings.Join(leaf.DNSNames, ", ")
-	case left < r.RenewBefore:
+	case left < certchain.MustLast(leaf, r.RenewBefore):
 		o.why = "it ends " + leaf.NotAfter.UTC().Format(time.DateTime)
-	case incomplete(chain, h.Roots, h.Now()):
-		o.why = "its chain lacks the intermediate"
+	case behind != "":
+		o.why = "its chain lacks its issuer: " + behind
 	case authenticator != "webroot":
 		o.why = fmt.Sprintf("it renews by authenticator %q", authenticator)
 	default:
@@ -97,37 +99,11 @@ func readChain(h *host.Host, path string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseChain(data), nil
-}
-
-// parseChain returns the certificates at the start of data; what can't be
-// parsed ends it.
-func parseChain(data []byte) []*x509.Certificate {
-	var chain []*x509.Certificate
-	for {
-		var block *pem.Block
-		block, data = pem.Decode(data)
-		if block == nil {
-			return chain
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return chain
-		}
-		chain = append(chain, c)
+	chain, err := certchain.Parse(data)
+	if errors.Is(err, certchain.ErrNone) {
+		return nil, nil
 	}
-}
-
-// incomplete reports whether a leaf stands alone and nobody would trust it so.
-// With more than the leaf an untrusted chain is the fault of the roots, which
-// another order does not mend.
-func incomplete(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) bool {
-	if len(chain) != 1 {
-		return false
-	}
-	_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now})
-	var unknown x509.UnknownAuthorityError
-	return errors.As(err, &unknown)
+	return chain, err
 }
 
 var authenticatorLine = regexp.MustCompile(`(?m)^[ \t]*authenticator[ \t]*=[ \t]*(\S+)[ \t]*$`)

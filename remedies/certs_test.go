@@ -1,14 +1,9 @@
 package remedies_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -21,78 +16,30 @@ import (
 // An authority issues certificates through an intermediate, as the real ones do.
 type authority struct {
 	roots        *x509.CertPool
-	intermediate *x509.Certificate
-	key          *ecdsa.PrivateKey
+	intermediate *hosttest.Certificate
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+func newAuthority() authority {
+	ca := func(name string, by *hosttest.Certificate) *hosttest.Certificate {
+		return hosttest.Sign(x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true}, by)
 	}
-	return key
+	root := ca("root", nil)
+	return authority{root.Pool(), ca("intermediate", root)}
 }
 
-// sign makes a certificate; a nil parent makes it sign itself.
-func sign(t *testing.T, c, parent *x509.Certificate, key, by *ecdsa.PrivateKey) *x509.Certificate {
-	t.Helper()
-	if parent == nil {
-		parent, by = c, key
-	}
-	c.SerialNumber = big.NewInt(hosttest.Noon.Unix())
-	c.NotBefore = hosttest.Noon.Add(-24 * time.Hour)
-	if c.NotAfter.IsZero() {
-		c.NotAfter = hosttest.Noon.AddDate(5, 0, 0)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, by)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+// issue returns the chain and the key of a new certificate of that end, in PEM.
+func (a authority) issue(until time.Time, names ...string) (chain, key string) {
+	return a.lasting(hosttest.Noon.AddDate(0, 0, -80), until, names...)
 }
 
-func newAuthority(t *testing.T) authority {
-	t.Helper()
-	ca := func(name string) *x509.Certificate {
-		return &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	}
-	rootKey, key := newKey(t), newKey(t)
-	root := sign(t, ca("root"), nil, rootKey, nil)
-	a := authority{x509.NewCertPool(), sign(t, ca("intermediate"), root, key, rootKey), key}
-	a.roots.AddCert(root)
-	return a
-}
-
-// issue returns the chain and the key of a new certificate, in PEM.
-func (a authority) issue(t *testing.T, until time.Time, names ...string) (chain, key string) {
-	t.Helper()
-	k := newKey(t)
-	leaf := sign(t, &x509.Certificate{DNSNames: names, NotAfter: until}, a.intermediate, k, a.key)
-	der, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := func(kind string, der []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-	}
-	return block("CERTIFICATE", leaf.Raw) + block("CERTIFICATE", a.intermediate.Raw), block("PRIVATE KEY", der)
+// lasting is issue from a given time on.
+func (a authority) lasting(from, until time.Time, names ...string) (chain, key string) {
+	return hosttest.Sign(x509.Certificate{DNSNames: names, NotBefore: from, NotAfter: until}, a.intermediate).PEM()
 }
 
 // config is a server's that has a certificate of the authority.
-func (a authority) config(t *testing.T, name string) *tls.Config {
-	t.Helper()
-	// Clients look at their own clock.
-	chain, key := a.issue(t, time.Now().AddDate(10, 0, 0), name)
-	pair, err := tls.X509KeyPair([]byte(chain), []byte(key))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}}
+func (a authority) config(name string) *tls.Config {
+	return hosttest.Sign(x509.Certificate{DNSNames: []string{name}}, a.intermediate).Config()
 }
 
 const (
@@ -106,13 +53,17 @@ func lineage() remedies.CertLineage {
 }
 
 func TestCertLineage(t *testing.T) {
-	ca := newAuthority(t)
+	ca := newAuthority()
 	day := func(n int) time.Time { return hosttest.Noon.AddDate(0, 0, n) }
-	good, _ := ca.issue(t, day(60), fqdn)
-	expiring, _ := ca.issue(t, day(10), fqdn)
-	expired, _ := ca.issue(t, day(-1), fqdn)
-	foreign, _ := ca.issue(t, day(60), "other.example.org")
-	both, _ := ca.issue(t, day(10), fqdn, "www.example.org")
+	good, _ := ca.issue(day(60), fqdn)
+	expiring, _ := ca.issue(day(10), fqdn)
+	expired, _ := ca.issue(day(-1), fqdn)
+	foreign, _ := ca.issue(day(60), "other.example.org")
+	both, _ := ca.issue(day(10), fqdn, "www.example.org")
+	ending, _ := ca.lasting(hosttest.Noon.Add(-5*time.Hour), hosttest.Noon.Add(time.Hour), fqdn)
+	half, _ := ca.lasting(hosttest.Noon.Add(-3*time.Hour), hosttest.Noon.Add(3*time.Hour), fqdn)
+	stranger, _ := newAuthority().issue(day(60), "x")
+	_, foreignIssuer, _ := strings.Cut(stranger, "-----END CERTIFICATE-----\n")
 	lone := good[:strings.Index(good, "-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
 	const webroot, standalone = "version = 2.1.0\n[renewalparams]\nauthenticator = webroot\n", "[renewalparams]\nauthenticator = standalone\n"
 	const forced = " --force-renewal --renew-with-new-domains"
@@ -129,7 +80,11 @@ func TestCertLineage(t *testing.T) {
 		"of another name":        {foreign, webroot, "it is for other.example.org", "-d " + fqdn, forced},
 		"made standalone":        {good, standalone, `it renews by authenticator "standalone"`, "-d " + fqdn, forced},
 		"that nothing renews":    {good, "", `it renews by authenticator ""`, "-d " + fqdn, forced},
-		"without intermediate":   {lone, webroot, "its chain lacks the intermediate", "-d " + fqdn, forced},
+		"without intermediate":   {lone, webroot, "its chain lacks its issuer: the certificate alone", "-d " + fqdn, forced},
+		"another's intermediate": {lone + foreignIssuer, webroot, "its chain lacks its issuer: certificates of CN=intermediate", "-d " + fqdn, forced},
+		"torn behind the leaf":   {lone + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", webroot, "its chain lacks its issuer: the certificate alone", "-d " + fqdn, forced},
+		"end of a short life":    {ending, webroot, "it ends 2026-11-23 13:00:00", "-d " + fqdn, forced},
+		"half of a short life":   {half, webroot, "", "", ""},
 		"other names are kept":   {both, webroot, "it ends 2026-12-03 12:00:00", "-d " + fqdn + " -d www.example.org", forced},
 		"a comment says nothing": {good, "# authenticator = webroot\nauthenticator = standalone\n", `it renews by authenticator "standalone"`, "-d " + fqdn, forced},
 	}

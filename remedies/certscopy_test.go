@@ -33,9 +33,9 @@ func withLineage(chain, key string) hosttest.Option {
 }
 
 func TestCertCopy(t *testing.T) {
-	ca := newAuthority(t)
-	chain, key := ca.issue(t, hosttest.Noon.AddDate(0, 2, 0), fqdn)
-	newer, newerKey := ca.issue(t, hosttest.Noon.AddDate(0, 4, 0), fqdn)
+	ca := newAuthority()
+	chain, key := ca.issue(hosttest.Noon.AddDate(0, 2, 0), fqdn)
+	newer, newerKey := ca.issue(hosttest.Noon.AddDate(0, 4, 0), fqdn)
 	m := remedytest.New(withLineage(chain, key))
 	same(t, "on a bare host", []string{
 		"create /etc/keycloak (directory root:keycloak 0750)",
@@ -62,11 +62,11 @@ func TestCertCopy(t *testing.T) {
 
 // TestCertCopyRefuses: what Keycloak could not serve never gets there.
 func TestCertCopyRefuses(t *testing.T) {
-	ca := newAuthority(t)
+	ca := newAuthority()
 	until := hosttest.Noon.AddDate(0, 2, 0)
-	chain, key := ca.issue(t, until, fqdn)
-	_, otherKey := ca.issue(t, until, fqdn)
-	foreign, foreignKey := ca.issue(t, until, "other.example.org")
+	chain, key := ca.issue(until, fqdn)
+	_, otherKey := ca.issue(until, fqdn)
+	foreign, foreignKey := ca.issue(until, "other.example.org")
 	for name, pair := range map[string][2]string{
 		"another key":          {chain, otherKey},
 		"another name":         {foreign, foreignKey},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"watchdog/probes/host"
@@ -40,26 +41,42 @@ func (d Do) Settled(ctx context.Context, h *host.Host) error {
 	default:
 		return nil
 	}
-	var failed error
-	err := Await(ctx, func(ctx context.Context) error {
-		u, err := h.Init.Unit(ctx, d.Unit)
-		if err != nil {
-			return err
-		}
-		err = fmt.Errorf("%s is %s: %s", d.Unit, u.State, u.Detail)
-		switch u.State {
-		case host.Running:
-			return nil
-		case host.Failed: // for good: its manager tries no more
-			failed = err
-			return nil
-		}
-		return err
-	})
-	if err = errors.Join(err, failed); err != nil || d.Ready == nil {
+	runs := func(ctx context.Context) (bool, error) { return d.runs(ctx, h) }
+	if err := awaitOrEnd(ctx, runs); err != nil || d.Ready == nil {
 		return err
 	}
-	return Await(ctx, func(ctx context.Context) error { return d.Ready(ctx, h) })
+	return awaitOrEnd(ctx, func(ctx context.Context) (bool, error) {
+		err := d.Ready(ctx, h)
+		if err == nil {
+			return false, nil
+		}
+		// What has ended will not get ready: with Type=exec a server counts as
+		// running from its first moment, whatever it dies of later.
+		if over, ended := runs(ctx); over {
+			return true, errors.Join(ended, err)
+		}
+		return false, err
+	})
+}
+
+// runs returns nil when the unit runs, or why not, and whether that is for good.
+func (d Do) runs(ctx context.Context, h *host.Host) (over bool, err error) {
+	u, err := h.Init.Unit(ctx, d.Unit)
+	if err != nil {
+		return false, err
+	}
+	switch u.State {
+	case host.Running:
+		return false, nil
+	case host.Starting, host.Stopping:
+	default: // the job is done: its manager tries no more
+		over = true
+	}
+	why := u.Detail
+	if u.Result != "" && !strings.Contains(why, u.Result) {
+		why = strings.TrimPrefix(why+", result "+u.Result, ", ")
+	}
+	return over, fmt.Errorf("%s is %s: %s", d.Unit, u.State, why)
 }
 
 // poll is the time between two looks of Await: short beside any service's
@@ -86,6 +103,21 @@ func Await(ctx context.Context, ok func(context.Context) error) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// awaitOrEnd is [Await] of what may also be over for good: then its error is
+// final and nothing is waited for.
+func awaitOrEnd(ctx context.Context, ok func(context.Context) (over bool, err error)) error {
+	var end error
+	err := Await(ctx, func(ctx context.Context) error {
+		over, err := ok(ctx)
+		if over {
+			end = err
+			return nil
+		}
+		return err
+	})
+	return errors.Join(err, end)
 }
 
 // Call is an effect or a gate by one command of the closed list.

@@ -27,6 +27,7 @@ func TestDoSettles(t *testing.T) {
 	}{
 		"runs":                      {remedies.Start, unit(host.Running, ""), nil, "", 0},
 		"failed for good":           {remedies.Restart, unit(host.Failed, "failed (exit-code)"), nil, "x.service is failed: failed (exit-code)", 0},
+		"ended well":                {remedies.Start, unit(host.Stopped, "inactive (dead)"), nil, "x.service is stopped: inactive (dead)", 0},
 		"starts for ever":           {remedies.Start, unit(host.Starting, "activating (start-pre)"), nil, "x.service is starting: activating (start-pre)", 10 * time.Second},
 		"runs and is never ready":   {remedies.Reload, unit(host.Running, ""), notReady, "status 503", 10 * time.Second},
 		"stopping has no after":     {remedies.Stop, unit(host.Running, ""), notReady, "", 0},
@@ -46,6 +47,44 @@ func TestDoSettles(t *testing.T) {
 				}
 				if took := time.Since(start); took != tt.after {
 					t.Errorf("it took %s; want %s", took, tt.after)
+				}
+			})
+		})
+	}
+}
+
+// TestDoSettlesOnWhatDies: a server that starts, is not ready and then ends is
+// not waited for.
+func TestDoSettlesOnWhatDies(t *testing.T) {
+	tests := map[string]struct {
+		end  host.Unit
+		want []string
+	}{
+		"fails": {host.Unit{State: host.Failed, Result: "exit-code"}, []string{"x.service is failed: result exit-code", errRefused.Error()}},
+		"ends":  {host.Unit{State: host.Stopped, Detail: "inactive (dead)"}, []string{"x.service is stopped: inactive (dead)", errRefused.Error()}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+				defer cancel()
+				m := hosttest.NewMachine(hosttest.Unit("x.service", host.Running))
+				start := time.Now()
+				d := remedies.Do{Verb: remedies.Start, Unit: "x.service", Ready: func(context.Context, *host.Host) error {
+					if time.Since(start) >= 8*time.Second {
+						tt.end.Name = "x.service"
+						m.Change(hosttest.Service(tt.end))
+					}
+					return errRefused
+				}}
+				err := d.Settled(ctx, m.Host())
+				for _, want := range tt.want {
+					if err == nil || !strings.Contains(err.Error(), want) {
+						t.Errorf("Settled = %v; want %q", err, want)
+					}
+				}
+				if took := time.Since(start); took != 8*time.Second {
+					t.Errorf("it took %s; want 8s", took)
 				}
 			})
 		})

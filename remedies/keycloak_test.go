@@ -69,7 +69,7 @@ func TestKeycloakDistStays(t *testing.T) {
 
 // TestKeycloakReady: each version has its health somewhere else.
 func TestKeycloakReady(t *testing.T) {
-	ca := newAuthority(t)
+	ca := newAuthority()
 	status := http.StatusOK
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/health/ready" {
@@ -78,7 +78,7 @@ func TestKeycloakReady(t *testing.T) {
 		}
 		w.WriteHeader(status)
 	})
-	config := ca.config(t, fqdn)
+	config := ca.config(fqdn)
 	https := hosttest.HTTPS(config, handler)
 	for version, serve := range map[string]hosttest.Option{
 		"26.7.0": hosttest.Serve("[::1]:9000", hosttest.HTTP(handler)),

@@ -18,12 +18,12 @@ import (
 // kcSite is a host with a Keycloak that runs and knows nobody yet.
 func kcSite(t *testing.T) (*remedytest.Machine, *fakeKeycloak) {
 	t.Helper()
-	ca := newAuthority(t)
+	ca := newAuthority()
 	m := remedytest.New(withKeycloak("26.7.0"), kcReady,
 		withSecret("keycloak-admin", "admin-password"), withSecret("keycloak-service", "service-secret"))
 	k := newFakeKeycloak(t, m)
 	m.Host().Roots = ca.roots
-	m.Change(hosttest.Serve("[::1]:8443", hosttest.HTTPS(ca.config(t, fqdn), k)),
+	m.Change(hosttest.Serve("[::1]:8443", hosttest.HTTPS(ca.config(fqdn), k)),
 		hosttest.Answer("is_temporary_admin", func(string, ...any) (rows [][]string, err error) {
 			k.change(func() {
 				master := k.Realms["master"]

@@ -1,9 +1,6 @@
 package remedies
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,34 +18,31 @@ var (
 	bootstrapLine = regexp.MustCompile(`^\s*(?:export\s+)?` + bootstrapName + `(.*)`)
 	// unitWord is one word of a unit's line, quoted or not.
 	unitWord = regexp.MustCompile(`"(?:\\.|[^"\\])*"|'[^']*'|\S+`)
-	// environmentFile is a unit's reference to a file of variables.
-	environmentFile = regexp.MustCompile(`^\s*EnvironmentFile=-?(/[^\s*%]+)\s*$`)
 )
 
-// withoutBootstrap takes bootstrap credentials out of Keycloak's drop-ins and
-// its files of variables. What else stands there stays. It tells apart the
-// edits of units, which the service manager has to read again.
+// withoutBootstrap takes bootstrap credentials out of Keycloak's drop-ins, of
+// units that the host's own one hides, and of its files of variables. What else
+// stands there stays. It tells apart the edits of units, which the service
+// manager has to read again.
 func withoutBootstrap(h *host.Host) (units, files []Edit, err error) {
 	variables := []string{"/etc/default/keycloak", "/etc/conf.d/keycloak"}
-	for _, top := range []string{systemUnits, "/run/systemd/system"} {
-		dir := top + "/" + h.Facts.Layout.Unit("keycloak") + ".d"
-		names, err := h.FS.ReadDir(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, fmt.Errorf("read keycloak's drop-ins: %w", err)
+	unit := h.Facts.Layout.Unit("keycloak")
+	names, err := h.UnitFiles(unit)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range names {
+		if name == systemUnits+"/"+unit {
+			continue // written anew by its own remedy
 		}
-		for _, name := range names {
-			if !strings.HasSuffix(name, ".conf") {
-				continue
-			}
-			edits, dropIn, err := stripped(h, dir+"/"+name, stripUnit)
-			if err != nil {
-				return nil, nil, err
-			}
-			units = append(units, edits...)
-			for line := range strings.Lines(dropIn) {
-				if m := environmentFile.FindStringSubmatch(line); m != nil && !slices.Contains(variables, m[1]) {
-					variables = append(variables, m[1])
-				}
+		edits, text, err := stripped(h, name, stripUnit)
+		if err != nil {
+			return nil, nil, err
+		}
+		units = append(units, edits...)
+		for _, file := range host.EnvironmentFiles(text) {
+			if !slices.Contains(variables, file) {
+				variables = append(variables, file)
 			}
 		}
 	}

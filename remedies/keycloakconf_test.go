@@ -231,19 +231,22 @@ func TestKeycloakConfBootstrap(t *testing.T) {
 		dropIn("override.conf", "[Service]\nEnvironment=KEYCLOAK_ADMIN=director\nEnvironment=KEYCLOAK_ADMIN_PASSWORD=hunter22\nLimitCORE=0\n"),
 		dropIn("mixed.conf", "[Service]\n Environment = A=1 \"KC_BOOTSTRAP_ADMIN_PASSWORD=hunter 23\" 'B=2 3'\nEnvironmentFile=-/etc/keycloak/env\n"),
 		dropIn("readme.txt", "KEYCLOAK_ADMIN=x"),
+		hosttest.File("/usr/lib/systemd/system/keycloak.service", "[Service]\nEnvironment=KEYCLOAK_ADMIN=director\nEnvironment=KEYCLOAK_ADMIN_PASSWORD=hunter24\n"),
+		hosttest.Link("/run/systemd/system/keycloak.service", "/dev/null"),
 		hosttest.File("/etc/keycloak/env", "FOO=bar\n  KC_BOOTSTRAP_ADMIN_USERNAME='director'\n"),
 		hosttest.File("/etc/default/keycloak", "export KEYCLOAK_ADMIN=director\n# KEYCLOAK_ADMIN=kept\n"),
 	)
-	remedytest.Suite(t, kcConf(), m, "hunter22", "hunter 23")
+	remedytest.Suite(t, kcConf(), m, "hunter22", "hunter 23", "hunter24")
 	same(t, "did", []string{"daemon-reload"}, mend(t, kcConf(), m))
 	again(t, kcConf(), m)
 	const d = "/etc/systemd/system/keycloak.service.d/"
 	for name, want := range map[string]string{
-		d + "override.conf":     "[Service]\nLimitCORE=0\n",
-		d + "mixed.conf":        "[Service]\n Environment =A=1 'B=2 3'\nEnvironmentFile=-/etc/keycloak/env\n",
-		d + "readme.txt":        "KEYCLOAK_ADMIN=x",
-		"/etc/keycloak/env":     "FOO=bar\n",
-		"/etc/default/keycloak": "# KEYCLOAK_ADMIN=kept\n",
+		d + "override.conf":                        "[Service]\nLimitCORE=0\n",
+		d + "mixed.conf":                           "[Service]\n Environment =A=1 'B=2 3'\nEnvironmentFile=-/etc/keycloak/env\n",
+		d + "readme.txt":                           "KEYCLOAK_ADMIN=x",
+		"/usr/lib/systemd/system/keycloak.service": "[Service]\n",
+		"/etc/keycloak/env":                        "FOO=bar\n",
+		"/etc/default/keycloak":                    "# KEYCLOAK_ADMIN=kept\n",
 	} {
 		same(t, name, want, content(m, name))
 	}

@@ -65,3 +65,57 @@ func TestPackageSet(t *testing.T) {
 		same(t, policy, "(none)", content(m, policy))
 	})
 }
+
+// TestPackagesAfterAKill: what a killed dpkg left half configured is finished
+// before anything else, or apt would refuse all, and services do not start
+// meanwhile either.
+func TestPackagesAfterAKill(t *testing.T) {
+	const policy, status = "/usr/sbin/policy-rc.d", "/var/lib/dpkg/status"
+	const half = "Package: certbot\nStatus: install ok half-configured\n\n"
+	whole := strings.Replace(half, "half-configured", "installed", 1)
+	r := remedies.PackageSet{Uses: []string{"nginx", "certbot"}}
+	broken := func(repair error) *remedytest.Machine {
+		m := remedytest.New(hosttest.File(status, half), hosttest.Dir("/usr/sbin"))
+		m.Handle("packages-repair", func(remedies.Command) ([]byte, error) {
+			if !strings.HasSuffix(content(m, policy), "\nexit 101\n") {
+				t.Error("services are started while packages are configured")
+			}
+			if repair == nil {
+				m.Change(hosttest.File(status, whole))
+			}
+			return nil, repair
+		})
+		m.Handle("packages-install", func(c remedies.Command) ([]byte, error) {
+			now := content(m, status)
+			if now != whole {
+				return nil, errors.New("dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem")
+			}
+			for _, p := range c.Args {
+				if p != "certbot" {
+					now += "Package: " + p + "\nStatus: install ok installed\n\n"
+				}
+			}
+			m.Change(hosttest.File(status, now))
+			return nil, nil
+		})
+		return m
+	}
+	m := broken(nil)
+	did := mend(t, r, m)
+	var order []string
+	for _, call := range did {
+		name, _, _ := strings.Cut(call, " ")
+		order = append(order, name)
+	}
+	same(t, "order", []string{"packages-repair", "packages-update", "packages-install"}, order)
+	same(t, policy, "(none)", content(m, policy))
+	again(t, r, m)
+
+	m = broken(errNo)
+	did, err := tryMend(t, r, m)
+	if !errors.Is(err, errNo) {
+		t.Errorf("applied with error %v, want that packages can't be repaired", err)
+	}
+	same(t, "done", []string{"packages-repair"}, did)
+	same(t, policy, "(none)", content(m, policy))
+}

@@ -2,8 +2,6 @@ package remedies
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"time"
 
 	"watchdog/probes/host"
@@ -122,24 +120,4 @@ func (e restart) Do(ctx context.Context, w Hands) error {
 func PostgresReady(ctx context.Context, h *host.Host) error {
 	_, err := h.DB.Query(ctx, "postgres", "SELECT 1")
 	return err
-}
-
-// KeycloakReady returns what asks Keycloak's management interface whether it is
-// ready.
-func KeycloakReady(mgmt string) func(context.Context, *host.Host) error {
-	return func(ctx context.Context, h *host.Host) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+mgmt+"/health/ready", nil)
-		if err != nil {
-			return err
-		}
-		resp, err := h.HTTPClient(mgmt, "", host.Fresh).Do(req)
-		if err != nil {
-			return fmt.Errorf("ask keycloak whether it is ready: %w", err)
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("ask keycloak whether it is ready: status %d", resp.StatusCode)
-		}
-		return nil
-	}
 }

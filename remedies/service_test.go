@@ -3,7 +3,6 @@ package remedies_test
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -111,25 +110,8 @@ func TestServiceRestart(t *testing.T) {
 	}
 }
 
-func TestReady(t *testing.T) {
-	status := http.StatusServiceUnavailable
-	m := remedytest.New(hosttest.Serve("[::1]:9000", hosttest.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/health/ready" {
-			status = http.StatusNotFound
-		}
-		w.WriteHeader(status)
-	}))))
-	keycloak := remedies.KeycloakReady("[::1]:9000")
-	if err := keycloak(t.Context(), m.Host()); err == nil || !strings.Contains(err.Error(), "503") {
-		t.Errorf("keycloak is not ready, and it was said: %v", err)
-	}
-	status = http.StatusOK
-	if err := keycloak(t.Context(), m.Host()); err != nil {
-		t.Error(err)
-	}
-	if err := remedies.KeycloakReady("[::1]:9001")(t.Context(), m.Host()); err == nil {
-		t.Error("ready, and nobody listens")
-	}
+func TestPostgresReady(t *testing.T) {
+	m := remedytest.New()
 	if err := remedies.PostgresReady(t.Context(), m.Host()); err == nil {
 		t.Error("postgresql is ready, and it is not there")
 	}

@@ -87,7 +87,12 @@ type HostsLine struct {
 // Hosts keeps the site's lines and those of localhost in /etc/hosts. Lines of
 // others stay; one that maps a name of the site to another address loses that
 // name.
-type Hosts struct{ Lines []HostsLine }
+type Hosts struct {
+	Lines []HostsLine
+	// Others are names of the site's other hosts. They need no line, but one
+	// that leads astray is put right.
+	Others []HostsLine
+}
 
 // Spec implements [Remedy].
 func (r Hosts) Spec() Spec {
@@ -110,6 +115,13 @@ func (r Hosts) Plan(_ context.Context, h *host.Host) (Plan, error) {
 	f := hostsfile.Parse(t.data)
 	for _, l := range r.Lines {
 		f = f.Set(l.Addr, l.Names...)
+	}
+	for _, l := range r.Others {
+		for _, name := range l.Names {
+			if slices.ContainsFunc(f.Lookup(name), func(e hostsfile.Entry) bool { return e.Addr != l.Addr }) {
+				f = f.Set(l.Addr, name)
+			}
+		}
 	}
 	t.data = f.Bytes()
 	return Plan{Remedy: r.Spec().ID, Edits: t.edits()}, nil

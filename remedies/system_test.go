@@ -41,7 +41,10 @@ func TestHostname(t *testing.T) {
 
 func TestHosts(t *testing.T) {
 	const public = "2001:db8::1"
-	r := remedies.Hosts{Lines: []remedies.HostsLine{{Addr: netip.MustParseAddr(public), Names: []string{"idp.example.org", "idp"}}}}
+	r := remedies.Hosts{
+		Lines:  []remedies.HostsLine{{Addr: netip.MustParseAddr(public), Names: []string{"idp.example.org", "idp"}}},
+		Others: []remedies.HostsLine{{Addr: netip.MustParseAddr("2001:db8::2"), Names: []string{"homer.example.org"}}},
+	}
 	const right = "127.0.0.1\tlocalhost\n::1 localhost ip6-localhost\n192.0.2.9 printer\n" + public + " idp.example.org idp\n"
 	tests := map[string]struct{ in, want string }{
 		"no file": {"", "127.0.0.1 localhost\n::1 localhost\n" + public + " idp.example.org idp\n"},
@@ -53,6 +56,8 @@ func TestHosts(t *testing.T) {
 		"another line by an installer": {
 			"127.0.1.1 idp.example.org build\n" + right, "127.0.1.1 build\n" + right,
 		},
+		"another host of the site, rightly": {"2001:db8::2 homer.example.org\n" + right, "2001:db8::2 homer.example.org\n" + right},
+		"another host of the site, astray":  {"192.0.2.7 homer.example.org nas\n" + right, "192.0.2.7 nas\n" + right + "2001:db8::2 homer.example.org\n"},
 		"no IPv6 loopback": {
 			strings.Replace(right, "::1 localhost ip6-localhost\n", "", 1),
 			strings.Replace(right, "::1 localhost ip6-localhost\n", "", 1) + "::1 localhost\n",

@@ -17,7 +17,7 @@ func systemRemedies(s Stack) []remedies.Remedy {
 	issuer := s.Self.Has(RoleKeycloak)
 	all := []remedies.Remedy{
 		remedies.Hostname{Name: s.Self.Name, Public: s.publicNames()},
-		remedies.Hosts{Lines: []remedies.HostsLine{{Addr: s.Self.Address, Names: s.ownNames()}}},
+		remedies.Hosts{Lines: []remedies.HostsLine{{Addr: s.Self.Address, Names: s.ownNames()}}, Others: s.otherNames()},
 		remedies.GAI{},
 		remedies.Sysctl{},
 		remedies.Address{Addr: s.Self.Address, Interface: s.Network.Interface, Prefix: s.Network.Prefix},
@@ -39,7 +39,7 @@ func systemRemedies(s Stack) []remedies.Remedy {
 			remedies.Service{Name: "postgresql", Risk: remedies.Blip, Ready: remedies.PostgresReady},
 			remedies.PostgresRole{Role: s.Postgres.Role, Secret: SecretDatabase},
 			remedies.PostgresDatabase{Database: s.Postgres.Database, Owner: s.Postgres.Role, Backups: s.Backups.Dir},
-			remedies.Service{Name: "keycloak", Risk: remedies.Blip, Ready: remedies.KeycloakReady(s.MgmtAddr())},
+			remedies.Service{Name: "keycloak", Risk: remedies.Blip, Ready: s.keycloakServer().Ready},
 			remedies.Service{Name: "watchdog-backup-timer", Risk: remedies.Harmless},
 		)
 	}
@@ -83,6 +83,17 @@ func (s Stack) publicNames() []string {
 	}
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(n string) bool { return n == "" })
+}
+
+// otherNames are the public names of the site's other hosts.
+func (s Stack) otherNames() []remedies.HostsLine {
+	var out []remedies.HostsLine
+	for _, n := range s.leadingNames() {
+		if !n.Own {
+			out = append(out, remedies.HostsLine{Addr: n.Addr, Names: []string{n.FQDN}})
+		}
+	}
+	return out
 }
 
 // ownNames are those that mean this host: its public ones, and the short one

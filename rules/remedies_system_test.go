@@ -2,10 +2,12 @@ package rules
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"watchdog/probes/host/hosttest"
 	"watchdog/remedies"
 )
 
@@ -61,12 +63,54 @@ func TestSystemRemedies(t *testing.T) {
 	}
 }
 
+// TestKeycloakIsReadyWhereItsVersionSays: both rungs ask the interface that the
+// installed version has, which for old ones is the public one.
+func TestKeycloakIsReadyWhereItsVersionSays(t *testing.T) {
+	s := twoHosts("idp")
+	s.Keycloak.Home = "/opt/keycloak"
+	asks := func(version string, r remedies.Remedy) string {
+		err := error(nil)
+		h := hosttest.New(hosttest.File("/opt/keycloak/version.txt", "Keycloak - Version "+version))
+		switch r := r.(type) {
+		case remedies.Service:
+			err = r.Ready(t.Context(), h)
+		case remedies.ServiceRestart:
+			err = r.Ready(t.Context(), h)
+		}
+		if err == nil {
+			return "nothing"
+		}
+		return err.Error()
+	}
+	found := 0
+	for _, r := range append(systemRemedies(s), restartRemedies(s)...) {
+		if id := r.Spec().ID; id != "service.keycloak" && id != "service.keycloak.restart" {
+			continue
+		}
+		found++
+		for version, want := range map[string]string{"24.0.5": "[::1]:8443", "26.7.0": "[::1]:9000"} {
+			if got := asks(version, r); !strings.Contains(got, want) {
+				t.Errorf("%s of version %s: %s; want it to ask %s", r.Spec().ID, version, got, want)
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d rungs, want 2", found)
+	}
+}
+
 func TestSystemRemediesOfTheSite(t *testing.T) {
 	public := []string{"homer.example.org", "idp.example.org", "ollama.example.org"}
 	want := map[string][]any{
 		"idp": {
 			remedies.Hostname{Name: "idp", Public: public},
-			remedies.Hosts{Lines: []remedies.HostsLine{{Addr: netip.MustParseAddr("2001:db8::1"), Names: []string{"idp.example.org", "idp"}}}},
+			remedies.Hosts{
+				Lines: []remedies.HostsLine{{Addr: netip.MustParseAddr("2001:db8::1"), Names: []string{"idp.example.org", "idp"}}},
+				Others: []remedies.HostsLine{
+					{Addr: netip.MustParseAddr("2001:db8::2"), Names: []string{"homer.example.org"}},
+					{Addr: netip.MustParseAddr("2001:db8::2"), Names: []string{"ollama.example.org"}},
+				},
+			},
 			remedies.PackageSet{Uses: []string{"postgresql", "nginx", "certbot", "nftables", "java"}},
 			remedies.Firewall{Public: []uint16{80, 443, 9100}},
 			remedies.NginxEdge{FQDN: "idp.example.org", Keycloak: "[::1]:8443"},
@@ -77,7 +121,7 @@ func TestSystemRemediesOfTheSite(t *testing.T) {
 			remedies.Hostname{Name: "homer", Public: public},
 			remedies.Hosts{Lines: []remedies.HostsLine{{
 				Addr: netip.MustParseAddr("2001:db8::2"), Names: []string{"homer.example.org", "ollama.example.org", "homer"},
-			}}},
+			}}, Others: []remedies.HostsLine{{Addr: netip.MustParseAddr("2001:db8::1"), Names: []string{"idp.example.org"}}}},
 			remedies.PackageSet{Uses: []string{"nginx", "certbot", "nftables"}},
 		},
 	}

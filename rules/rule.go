@@ -114,6 +114,29 @@ type Budget struct {
 	Within   time.Duration
 }
 
+// About returns the rule with its texts and edges for one subject: those that
+// hold for another are left out.
+func (r Rule) About(subject string) Rule {
+	r.Explain = fill(r.Explain, subject)
+	r.Remedies, r.Fix = fillAll(r.Remedies, subject), fillAll(r.Fix, subject)
+	var edges []Ref
+	for _, e := range r.DependsOn {
+		if e.When == "" || e.When == subject {
+			edges = append(edges, On(e.Code, fill(e.Subject, subject)))
+		}
+	}
+	r.DependsOn = edges
+	return r
+}
+
+func fillAll(texts []string, subject string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = fill(t, subject)
+	}
+	return out
+}
+
 // A Fix is one thing that ends a fault, and who does it.
 type Fix struct {
 	By      string `json:"by"` // "daemon" or "you"

@@ -55,8 +55,9 @@ var backupTable = []Rule{
 	},
 	{
 		Code: system.SecretsOpen, Title: "A generated secret can be read by others", Severity: Critical, Door: true,
-		Explain: "{subject} is open to others than root, and whoever read it has the password in it. Close it, then have a new one made " +
-			"(watchdog rotate): closing alone does not take back what was seen.",
-		Fix: []string{"chown root:root {subject}", "chmod go= {subject}", "watchdog rotate"},
+		Explain: "{subject} is open to others than root, and whoever read it has the password in it. It is closed at once. Then have a new " +
+			"one made (watchdog rotate): closing alone does not take back what was seen.",
+		Remedies: []string{"secrets"},
+		Fix:      []string{"chown root:root {subject}", "chmod go= {subject}", "watchdog rotate"},
 	},
 }

@@ -42,16 +42,25 @@ var hostTable = []Rule{
 		Code: system.SysctlDrift, Title: "A kernel parameter endangers the fixed address", Severity: Warning,
 		Explain: "{subject} is not 0, now or after the next start. With privacy addresses (use_tempaddr) the host speaks from addresses that " +
 			"nobody knows; with router advertisements (accept_ra) it takes addresses and routes from whoever announces them. Settings for " +
-			"\"all\" and \"default\" do not reach interfaces that are up already. Where the default route itself comes from advertisements, " +
-			"accept_ra is left alone: give the host a static route first.",
+			"\"all\" and \"default\" do not reach interfaces that are up already.",
 		Remedies: []string{"system.sysctl"},
 		Fix: []string{
 			"sysctl {subject}",
-			"ip -6 route show default    # \"proto ra\": give it a static route before you turn accept_ra off",
 			"sysctl -w {subject}=0",
 			"grep -rn -e accept_ra -e use_tempaddr /etc/sysctl.d /etc/sysctl.conf",
 		},
 		Drill: "host-sysctl",
+	},
+	{
+		Code: system.AcceptRANeeded, Title: "The way out hangs on router advertisements", Severity: Info,
+		Explain: "{subject} listens to router advertisements, and nothing proves that the host could do without: there is no static default " +
+			"route, or this interface has its routes or addresses from advertisements. Whoever announces a router on that link can so move " +
+			"the host's traffic. It is left as it is, since turning it off could cut the host off; with a static default route it is turned off.",
+		Fix: []string{
+			"ip -6 route show    # \"proto ra\" or \"proto kernel ... expires\": made of advertisements",
+			"ip -6 route replace default via GATEWAY dev {subject}    # for now",
+			"editor /etc/network/interfaces    # for good: under \"iface {subject} inet6 static\" the line \"gateway GATEWAY\"",
+		},
 	},
 	{
 		Code: system.AddressMissing, Title: "The public address is gone", Severity: Critical,

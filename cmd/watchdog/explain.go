@@ -15,9 +15,9 @@ import (
 func explainCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "explain CODE",
+		Use:   "explain CODE [SUBJECT]",
 		Short: "Say what a code means, what depends on it, and what is done about it",
-		Args:  oneArg,
+		Args:  func(c *cobra.Command, args []string) error { return badUsage(cobra.RangeArgs(1, 2)(c, args)) },
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return codes(), cobra.ShellCompDirectiveNoFileComp
 		},
@@ -30,12 +30,20 @@ func explainCommand() *cobra.Command {
 			if asJSON {
 				return printJSON(c.OutOrStdout(), table[i])
 			}
-			explain(c.OutOrStdout(), table[i], table)
+			explain(c.OutOrStdout(), table[i].About(subjectOf(args)), table)
 			return nil
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// subjectOf is the subject that was given, or a word that stands for one.
+func subjectOf(args []string) string {
+	if len(args) > 1 {
+		return args[1]
+	}
+	return "SUBJECT"
 }
 
 func codes() []string {
@@ -100,6 +108,20 @@ func rulesCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.AddCommand(list)
+	var site siteFlags
+	export := &cobra.Command{
+		Use:   "export",
+		Short: "Print the runbook: every code for people, as Markdown",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			stack, err := loadAnySite(site.path, site.self)
+			if err != nil {
+				return err
+			}
+			return rules.Runbook(c.OutOrStdout(), rules.Table(), rules.Probes(stack))
+		},
+	}
+	site.add(export)
+	c.AddCommand(list, export)
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,11 +40,31 @@ is finished by the next. It ends with a look at everything, as diagnose does.`,
 	return c
 }
 
-// install applies every remedy of the host in order.
-func (m *machine) install(ctx context.Context, progress, out io.Writer) error {
+// parts lists the remedies of the host in order. A secret that others may read
+// is refused before anything is touched: somebody may have it, and what it
+// opens has to be changed, not set up.
+func (m *machine) parts() ([]remedies.Remedy, error) {
+	names, err := m.host.FS.ReadDir(host.SecretDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return nil, err
+	}
+	for _, name := range names {
+		if _, err := m.host.Secret(name); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return nil, usageError{err}
+		}
+	}
 	list, err := rules.Remedies(m.stack)
 	if err != nil {
-		return usageError{err}
+		return nil, usageError{err}
+	}
+	return list, nil
+}
+
+// install applies every remedy of the host in order.
+func (m *machine) install(ctx context.Context, progress, out io.Writer) error {
+	list, err := m.parts()
+	if err != nil {
+		return err
 	}
 	unlock, err := m.waitLock(ctx, progress)
 	if err != nil {

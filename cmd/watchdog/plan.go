@@ -7,8 +7,6 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-
-	"watchdog/rules"
 )
 
 func planCommand() *cobra.Command {
@@ -59,9 +57,9 @@ type change struct {
 }
 
 func (m *machine) plan(ctx context.Context) ([]change, error) {
-	list, err := rules.Remedies(m.stack)
+	list, err := m.parts()
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	changes := []change{}
 	for _, r := range list {

@@ -37,10 +37,8 @@ When something is wrong: "watchdog diagnose".`,
 	return root
 }
 
-// noArgs and someArgs make a wrong number of arguments a usage error.
+// noArgs makes an argument too many a usage error.
 func noArgs(c *cobra.Command, args []string) error { return badUsage(cobra.NoArgs(c, args)) }
-
-func oneArg(c *cobra.Command, args []string) error { return badUsage(cobra.ExactArgs(1)(c, args)) }
 
 // badUsage marks err as the command line's fault.
 func badUsage(err error) error {

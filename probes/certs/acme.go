@@ -101,5 +101,5 @@ func (p Port80) ask(ctx context.Context, h *host.Host, address string) (string, 
 	if server != "" {
 		got += ", from " + server
 	}
-	return clip(got), nil
+	return probes.Clip(got), nil
 }

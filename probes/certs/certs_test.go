@@ -17,16 +17,18 @@ import (
 )
 
 func TestLineage(t *testing.T) {
-	a := newAuthority(t)
-	good := a.leaf(t, 60*day, name, "other.example.org")
+	a := newAuthority()
+	good := a.leaf(60*day, name, "other.example.org")
 	alone := *good
 	alone.chain = good.chain[:bytes.Index(good.chain[1:], []byte("-----BEGIN"))+1]
-	stranger := newAuthority(t)
+	stranger := newAuthority()
 	mixed := alone
-	mixed.chain = append(bytes.Clone(alone.chain), stranger.leaf(t, 60*day, "x").chain...)
-	rootSigned := a.sign(t, good.leaf, a.root)
-	short := a.lasting(t, 6*time.Hour, 3*time.Hour, name)
-	shorter := a.lasting(t, 6*time.Hour, time.Hour, name)
+	mixed.chain = append(bytes.Clone(alone.chain), stranger.leaf(60*day, "x").chain...)
+	tornBehind := alone
+	tornBehind.chain = append(bytes.Clone(alone.chain), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"...)
+	rootSigned := a.sign(good.Leaf, a.root)
+	short := a.lasting(6*time.Hour, 3*time.Hour, name)
+	shorter := a.lasting(6*time.Hour, time.Hour, name)
 	probetest.Suite{
 		Probe: Lineage{Name: name, Dir: live, RenewBefore: 21 * day},
 		Cases: map[string]probetest.Case{
@@ -34,13 +36,14 @@ func TestLineage(t *testing.T) {
 			"none":                   {Want: []string{"cert.missing " + name}},
 			"empty":                  {Host: one(hosttest.File(live+"/fullchain.pem", "")), Want: []string{"cert.missing " + name}, Says: []string{"no certificate in it"}},
 			"torn":                   {Host: one(hosttest.File(live+"/fullchain.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), Want: []string{"cert.missing " + name}},
-			"20 days left":           {Host: lineage(a.leaf(t, 20*day, name)), Want: []string{"cert.expiring " + name}, Says: []string{"ends 2026-12-13", "504h"}},
-			"ended":                  {Host: lineage(a.leaf(t, -day, name)), Want: []string{"cert.expiring " + name}, Says: []string{"ended 2026-11-22"}},
+			"20 days left":           {Host: lineage(a.leaf(20*day, name)), Want: []string{"cert.expiring " + name}, Says: []string{"ends 2026-12-13", "504h"}},
+			"ended":                  {Host: lineage(a.leaf(-day, name)), Want: []string{"cert.expiring " + name}, Says: []string{"ended 2026-11-22"}},
 			"half of a short life":   {Host: lineage(short)},
 			"end of a short life":    {Host: lineage(shorter), Want: []string{"cert.expiring " + name}, Says: []string{"2h0m0s"}},
-			"three weeks if not set": {Probe: Lineage{Name: name, Dir: live}, Host: lineage(a.leaf(t, 20*day, name)), Want: []string{"cert.expiring " + name}},
-			"another name":           {Host: lineage(a.leaf(t, 60*day, "ollama.breathtechnology.co.uk")), Want: []string{"cert.name-mismatch " + name}, Says: []string{"ollama.breathtechnology.co.uk"}},
+			"three weeks if not set": {Probe: Lineage{Name: name, Dir: live}, Host: lineage(a.leaf(20*day, name)), Want: []string{"cert.expiring " + name}},
+			"another name":           {Host: lineage(a.leaf(60*day, "ollama.breathtechnology.co.uk")), Want: []string{"cert.name-mismatch " + name}, Says: []string{"ollama.breathtechnology.co.uk"}},
 			"the leaf alone":         {Host: lineage(&alone), Want: []string{"cert.chain-incomplete " + name}, Says: []string{"the certificate alone", "CN=Test Intermediate"}},
+			"torn behind the leaf":   {Host: lineage(&tornBehind), Want: []string{"cert.chain-incomplete " + name}, Says: []string{"the certificate alone"}},
 			"another's intermediate": {Host: lineage(&mixed), Want: []string{"cert.chain-incomplete " + name}, Says: []string{"certificates of CN=x"}},
 			"alone, signed by a root of ours that is not trusted here": {Host: lineage(rootSigned), Want: []string{"cert.chain-incomplete " + name}},
 			"not readable": {Host: one(hosttest.Unreadable("/etc/letsencrypt", fs.ErrPermission)), Err: "read the certificate"},
@@ -51,9 +54,9 @@ func TestLineage(t *testing.T) {
 // TestTrustedLeafNeedsNoIssuer holds that a leaf which a root of the host has
 // signed is complete by itself.
 func TestTrustedLeafNeedsNoIssuer(t *testing.T) {
-	a := newAuthority(t)
-	h := hosttest.New(lineage(a.sign(t, a.leaf(t, 60*day, name).leaf, a.root))...)
-	h.Roots = rootsOf(a)
+	a := newAuthority()
+	h := hosttest.New(lineage(a.sign(a.leaf(60*day, name).Leaf, a.root))...)
+	h.Roots = a.root.Pool()
 	found, err := Lineage{Name: name, Dir: live}.Observe(t.Context(), h)
 	if err != nil || len(found) != 0 {
 		t.Errorf("found %v, error %v", found, err)
@@ -61,8 +64,8 @@ func TestTrustedLeafNeedsNoIssuer(t *testing.T) {
 }
 
 func TestCopy(t *testing.T) {
-	a := newAuthority(t)
-	now, old := a.leaf(t, 80*day, name), a.leaf(t, 20*day, name)
+	a := newAuthority()
+	now, old := a.leaf(80*day, name), a.leaf(20*day, name)
 	const unreadable = "cert.copy-unreadable "
 	with := func(opts ...hosttest.Option) []hosttest.Option {
 		return machine(lineage(now), copied(now.chain, now.key), opts)
@@ -96,8 +99,8 @@ func TestCopy(t *testing.T) {
 			"another's key":           {Host: with(owned(copies+"/privkey.pem", 0o600, "keycloak", "keycloak", old.key)), Want: []string{"cert.key-mismatch pair"}, Says: []string{"private key does not match"}},
 			"garbled key":             {Host: with(owned(copies+"/privkey.pem", 0o600, "keycloak", "keycloak", []byte(probetest.Secret))), Want: []string{"cert.key-mismatch pair"}},
 			"half renewed":            {Host: machine(lineage(now), copied(old.chain, now.key)), Want: []string{"cert.key-mismatch pair"}},
-			"old":                     {Host: machine(lineage(now), copied(old.chain, old.key)), Want: []string{"cert.copy-stale pair"}, Says: []string{serial(now.leaf), serial(old.leaf)}},
-			"without its issuer":      {Host: machine(lineage(now), copied(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: now.leaf.Raw}), now.key)), Want: []string{"cert.copy-stale fullchain.pem"}, Says: []string{"a chain of 2 certificates"}},
+			"old":                     {Host: machine(lineage(now), copied(old.chain, old.key)), Want: []string{"cert.copy-stale pair"}, Says: []string{serial(now.Leaf), serial(old.Leaf)}},
+			"without its issuer":      {Host: machine(lineage(now), copied(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: now.Leaf.Raw}), now.key)), Want: []string{"cert.copy-stale fullchain.pem"}, Says: []string{"a chain of 2 certificates"}},
 			"no lineage to compare":   {Host: copied(now.chain, now.key)},
 			"lineage is not readable": {Host: with(hosttest.Unreadable(live, fs.ErrPermission)), Err: "read the certificate"},
 			"links in a circle":       {Host: with(hosttest.Link(copies, "/etc/keycloak/certs")), Err: "too many links"},
@@ -106,9 +109,9 @@ func TestCopy(t *testing.T) {
 }
 
 func TestServed(t *testing.T) {
-	a := newAuthority(t)
-	now, old := a.leaf(t, 80*day, name), a.leaf(t, 20*day, name)
-	foreign := a.leaf(t, 80*day, "other.example.org")
+	a := newAuthority()
+	now, old := a.leaf(80*day, name), a.leaf(20*day, name)
+	foreign := a.leaf(80*day, "other.example.org")
 	on := func(shown *pairOf, more ...[]hosttest.Option) []hosttest.Option {
 		return machine(append([][]hosttest.Option{lineage(now), copied(now.chain, now.key), one(serving(tls.VersionTLS13, shown, shown))}, more...)...)
 	}
@@ -117,7 +120,7 @@ func TestServed(t *testing.T) {
 		Probe: Served{Address: address, Name: name, File: copies + "/fullchain.pem", Lineage: live + "/fullchain.pem", RenewBefore: 21 * day},
 		Cases: map[string]probetest.Case{
 			"right":               {Host: on(now)},
-			"old one, and ending": {Host: on(old), Want: []string{at("cert.served-stale"), at("cert.expiring")}, Says: []string{serial(now.leaf), serial(old.leaf)}},
+			"old one, and ending": {Host: on(old), Want: []string{at("cert.served-stale"), at("cert.expiring")}, Says: []string{serial(now.Leaf), serial(old.Leaf)}},
 			"not read yet":        {Host: on(old, one(hosttest.Node(copies+"/fullchain.pem", &host.Node{Mode: 0o640, Data: now.chain, ModTime: hosttest.Noon.Add(-59 * time.Second)}))), Want: []string{at("cert.expiring")}},
 			"another name":        {Host: on(foreign), Want: []string{at("cert.served-stale"), at("cert.name-mismatch")}, Says: []string{"other.example.org"}},
 			"what is on disk is ending: not its to tell": {Host: on(old, lineage(old), copied(old.chain, old.key))},

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"watchdog/probes"
+	"watchdog/probes/format/certchain"
 	"watchdog/probes/host"
 )
 
@@ -143,13 +144,13 @@ func (p Copy) content(h *host.Host, chain, key place) ([]probes.Finding, error) 
 		}}, nil
 	}
 	want, err := readChain(h, p.Lineage+"/"+chainFile)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoCertificate) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, certchain.ErrNone) {
 		return nil, nil // probe cert.lineage's to tell
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the certificate: %w", err)
 	}
-	have, err := parseChain(chain.data)
+	have, err := certchain.Parse(chain.data)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", chain.name, err)
 	}
@@ -170,7 +171,7 @@ func (p Copy) content(h *host.Host, chain, key place) ([]probes.Finding, error) 
 // misfit says why a certificate and a key are not a pair, or nothing.
 func misfit(chain, key []byte) string {
 	if _, err := tls.X509KeyPair(chain, key); err != nil {
-		return clip(err.Error())
+		return probes.Clip(err.Error())
 	}
 	return ""
 }

@@ -79,5 +79,5 @@ func difference(want, got string) (int, string) {
 	if i == len(w) {
 		return i + 1, "the end of the file"
 	}
-	return i + 1, clip(w[i])
+	return i + 1, probes.Clip(w[i])
 }

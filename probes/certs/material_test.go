@@ -1,19 +1,12 @@
 package certs
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"io/fs"
-	"math/big"
 	"net"
 	"net/netip"
-	"testing"
 	"time"
 
 	"watchdog/probes/host"
@@ -30,75 +23,43 @@ const (
 
 var public = netip.MustParseAddr("2a02:8012:bc57:cafe::babe")
 
-// A pairOf is a certificate with its chain and its key.
+// A pairOf is a certificate with its files.
 type pairOf struct {
-	leaf       *x509.Certificate
+	*hosttest.Certificate
 	chain, key []byte // PEM, leaf first
-	signer     crypto.Signer
-	der        [][]byte
 }
 
 // An authority signs certificates by an intermediate of its own.
-type authority struct {
-	root, between *pairOf
-	serial        int64
-}
+type authority struct{ root, between *pairOf }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority() *authority {
 	a := &authority{}
 	ca := func(cn string, by *pairOf) *pairOf {
-		return a.sign(t, &x509.Certificate{
-			Subject: pkix.Name{CommonName: cn}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-			NotBefore: hosttest.Noon.Add(-1000 * day), NotAfter: hosttest.Noon.Add(1000 * day),
-		}, by)
+		return a.sign(&x509.Certificate{Subject: pkix.Name{CommonName: cn}, IsCA: true}, by)
 	}
 	a.root = ca("Test Root", nil)
 	a.between = ca("Test Intermediate", a.root)
 	return a
 }
 
-func (a *authority) sign(t *testing.T, c *x509.Certificate, by *pairOf) *pairOf {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.serial++
-	c.SerialNumber = big.NewInt(a.serial)
-	parent, signer := c, crypto.Signer(key)
+func (a *authority) sign(template *x509.Certificate, by *pairOf) *pairOf {
+	issuer := (*hosttest.Certificate)(nil)
 	if by != nil {
-		parent, signer = by.leaf, by.signer
+		issuer = by.Certificate
 	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &pairOf{signer: key, der: [][]byte{der}}
-	if p.leaf, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	if by != nil && by != a.root {
-		p.der = append(p.der, by.leaf.Raw)
-	}
-	for _, d := range p.der {
-		p.chain = append(p.chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: d})...)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.key = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
-	return p
+	made := hosttest.Sign(*template, issuer)
+	chain, key := made.PEM()
+	return &pairOf{made, []byte(chain), []byte(key)}
 }
 
 // leaf issues a certificate of 90 days with that much left.
-func (a *authority) leaf(t *testing.T, left time.Duration, names ...string) *pairOf {
-	return a.lasting(t, 90*day, left, names...)
+func (a *authority) leaf(left time.Duration, names ...string) *pairOf {
+	return a.lasting(90*day, left, names...)
 }
 
-func (a *authority) lasting(t *testing.T, life, left time.Duration, names ...string) *pairOf {
+func (a *authority) lasting(life, left time.Duration, names ...string) *pairOf {
 	end := hosttest.Noon.Add(left)
-	return a.sign(t, &x509.Certificate{
+	return a.sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: names[0]}, DNSNames: names, NotBefore: end.Add(-life), NotAfter: end,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, a.between)
@@ -132,7 +93,7 @@ func copied(chain, key []byte) []hosttest.Option {
 // not.
 func serving(version uint16, chain, key *pairOf) hosttest.Option {
 	config := &tls.Config{MaxVersion: version, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		return &tls.Certificate{Certificate: chain.der, PrivateKey: key.signer}, nil
+		return &tls.Certificate{Certificate: chain.Chain, PrivateKey: key.Key}, nil
 	}}
 	return hosttest.Serve("tcp6 "+address, func(c net.Conn) { _ = tls.Server(c, config).Handshake() })
 }
@@ -147,9 +108,3 @@ func machine(parts ...[]hosttest.Option) []hosttest.Option {
 }
 
 func one(o hosttest.Option) []hosttest.Option { return []hosttest.Option{o} }
-
-func rootsOf(a *authority) *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.root.leaf)
-	return pool
-}

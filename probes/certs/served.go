@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"watchdog/probes"
+	"watchdog/probes/format/certchain"
 	"watchdog/probes/host"
 )
 
@@ -60,7 +61,7 @@ func (p Served) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, er
 	case leaf != nil && err != nil && strings.Contains(err.Error(), "invalid signature by the server certificate"):
 		// Go has no type for it; see crypto/tls, processServerKeyExchange and
 		// readServerCertificate.
-		return p.find(nil, KeyMismatch, p.Address+" serves a certificate without having its key", "a handshake signed by the certificate's key", clip(err.Error())), nil
+		return p.find(nil, KeyMismatch, p.Address+" serves a certificate without having its key", "a handshake signed by the certificate's key", probes.Clip(err.Error())), nil
 	case err != nil:
 		return nil, fmt.Errorf("look at the certificate of %s: %w", p.Address, err)
 	}
@@ -95,7 +96,7 @@ func (p Served) find(found []probes.Finding, code probes.Code, summary, want, go
 // there is none, which is for other probes to tell.
 func (p Served) file(h *host.Host) (*x509.Certificate, error) {
 	chain, err := readChain(h, p.File)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoCertificate) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, certchain.ErrNone) {
 		return nil, nil
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"watchdog/probes"
 	"watchdog/probes/host"
 )
 
@@ -38,7 +39,7 @@ type answer struct {
 func (a answer) String(name, rtype string) string {
 	switch {
 	case a.err != nil:
-		return clip(a.err.Error())
+		return probes.Clip(a.err.Error())
 	case a.rcode == dns.RcodeNameError:
 		return "NXDOMAIN: the name does not exist"
 	case len(a.addrs) == 0:
@@ -48,7 +49,7 @@ func (a answer) String(name, rtype string) string {
 	for _, addr := range a.addrs {
 		records = append(records, name+". "+rtype+" "+addr.String())
 	}
-	return clip(strings.Join(records, "; "))
+	return probes.Clip(strings.Join(records, "; "))
 }
 
 // ask puts one question to one resolver, over TCP too when the answer does not
@@ -132,14 +133,4 @@ func exchange(ctx context.Context, h *host.Host, transport string, server netip.
 			return r, nil
 		}
 	}
-}
-
-// clip bounds what comes from outside, so that evidence stays below its limit.
-func clip(s string) string {
-	const most = 300
-	s = strings.ToValidUTF8(s, "?")
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

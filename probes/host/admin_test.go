@@ -44,7 +44,7 @@ func (k *keycloak) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func admins(t *testing.T, k *keycloak) (*hosttest.Machine, *host.Host, host.Admin) {
 	t.Helper()
-	config, roots := certificate(t, public)
+	config, roots := certificate(public)
 	m := hosttest.NewMachine(hosttest.Serve("tcp6 [::1]:8443", hosttest.HTTPS(config, k)))
 	h := m.Host()
 	h.Roots = roots

@@ -14,8 +14,8 @@ import (
 
 // SSHPorts finds the TCP ports by which people reach this machine: those of
 // sshd's configuration and those that an sshd of root's listens on, loopback
-// aside, in order. Too many are a smaller harm here than one too few. What may
-// be open by it and what is kept open by it are so the same ports.
+// aside, in order. Too many are a smaller harm here than one too few. Those who
+// judge the firewall and those who write it both go by it.
 func (h *Host) SSHPorts(ctx context.Context) ([]uint16, error) {
 	ports, err := h.configuredSSH(ctx)
 	if err != nil {

@@ -55,8 +55,8 @@ func (h *Host) SysctlFiles() ([]TextFile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
-		if n != nil && n.Mode.Type() == fs.ModeSymlink && string(n.Data) == "/dev/null" {
-			continue // hidden on purpose
+		if n != nil && n.hides() {
+			continue
 		}
 		f, err := h.TextFile(name)
 		if err != nil {

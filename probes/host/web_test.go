@@ -2,14 +2,10 @@ package host_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"strings"
@@ -24,27 +20,9 @@ import (
 const public = "idp.example.org"
 
 // certificate makes a certificate for a name and the pool that trusts it.
-func certificate(t *testing.T, name string) (*tls.Config, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{name}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, pool
+func certificate(name string) (*tls.Config, *x509.CertPool) {
+	c := hosttest.Sign(x509.Certificate{DNSNames: []string{name}, IsCA: true}, nil)
+	return c.Config(), c.Pool()
 }
 
 // counted serves f and counts its connections.
@@ -73,7 +51,7 @@ func get(t *testing.T, c *http.Client, url string) (int, string, error) {
 func TestHTTPClient(t *testing.T) {
 	t.Setenv("HTTPS_PROXY", "http://[::1]:1")
 	t.Setenv("HTTP_PROXY", "http://[::1]:1")
-	config, roots := certificate(t, public)
+	config, roots := certificate(public)
 	var conns atomic.Int32
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/away" {
@@ -112,7 +90,7 @@ func TestHTTPClient(t *testing.T) {
 }
 
 func TestHTTPClientRefuses(t *testing.T) {
-	config, roots := certificate(t, public)
+	config, roots := certificate(public)
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	long := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 100<<10)) })
 	h := hosttest.New(

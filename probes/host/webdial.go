@@ -63,7 +63,7 @@ func (d webDialer) dialTLS(ctx context.Context, network, address string) (net.Co
 // tied is a transport whose dials and handshakes end with the request that they
 // are for. net/http detaches them from it, in the hope that a later request can
 // use the connection: each look at a server that accepts and hangs would leave
-// a goroutine and two descriptors behind, for ever.
+// a goroutine and a connection behind, for ever.
 type tied struct{ *http.Transport }
 
 // requestKey is where a request's context keeps itself: values are what net/http

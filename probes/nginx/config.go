@@ -87,7 +87,7 @@ func (c Config) invalid(ctx context.Context, h *host.Host, err error) ([]probes.
 			at = h.Facts.Layout.NginxConf
 		}
 		return []probes.Finding{{Code: ConfigInvalid, Subject: at, Summary: "NGINX refuses its configuration", Evidence: []probes.Evidence{{
-			Source: at, Want: "syntax is ok", Got: clip(m[1], 300), Command: "nginx -t",
+			Source: at, Want: "syntax is ok", Got: probes.Clip(m[1]), Command: "nginx -t",
 		}}}}, nil
 	}
 	return nil, err
@@ -118,7 +118,7 @@ func (c Config) stream(config *nginxconf.Config) []probes.Finding {
 				got += "; an http server listens there: " + s.Pos()
 			}
 		}
-		out = append(out, finding(StreamMissing, config.Main, "nothing passes port 443 through to Keycloak", "a stream server with listen [::]:443", clip(got, 300)))
+		out = append(out, finding(StreamMissing, config.Main, "nothing passes port 443 through to Keycloak", "a stream server with listen [::]:443", probes.Clip(got)))
 	}
 	return out
 }

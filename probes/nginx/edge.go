@@ -45,7 +45,7 @@ var noWay = []error{
 // Observe implements [probes.Probe]. Bytes that are no TLS are an answer too:
 // what they mean is for the issuer's probe to say.
 func (e Edge) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
-	within, cancel := waits(ctx)
+	within, cancel := probes.Waits(ctx, timeout)
 	defer cancel()
 	raw, err := h.Net.Dial(within, "tcp6", e.Address)
 	switch {
@@ -55,7 +55,7 @@ func (e Edge) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, erro
 	case isLate(err) || errors.Is(err, syscall.ETIMEDOUT):
 		return e.found(EdgeHung, "the public port does not take connections", "no answer to the connection in time"), nil
 	case slices.ContainsFunc(noWay, func(no error) bool { return errors.Is(err, no) }):
-		return e.found(EdgeRefused, "the public port refuses connections", clip(err.Error(), 300)), nil
+		return e.found(EdgeRefused, "the public port refuses connections", probes.Clip(err.Error())), nil
 	default:
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (e Edge) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, erro
 	case isLate(err):
 		return e.found(EdgeHung, "the public port accepts and nobody answers", "accepts, no answer to the handshake in time"), nil
 	}
-	got := clip(err.Error(), 300)
+	got := probes.Clip(err.Error())
 	if slices.ContainsFunc(gone, func(g error) bool { return errors.Is(err, g) }) {
 		got = "closes the connection"
 	}

@@ -9,8 +9,6 @@
 package nginx
 
 import (
-	"context"
-	"strings"
 	"time"
 
 	"watchdog/probes"
@@ -34,22 +32,3 @@ const (
 
 // timeout is the most a look may take.
 const timeout = 3 * time.Second
-
-// waits bounds what a look waits for: a sixth of its time is kept back, so that
-// a server that accepted and said nothing can still be told of as hung.
-func waits(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithTimeout(ctx, timeout*5/6)
-	}
-	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/6))
-}
-
-// clip makes one line of s, at most so many bytes long.
-func clip(s string, most int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > most {
-		s = s[:most] + "…"
-	}
-	return strings.ToValidUTF8(s, "?")
-}

@@ -51,7 +51,7 @@ const (
 // Observe implements [probes.Probe]. A path on which nobody listens lets nobody
 // in; when that is so of all of them, it could not look.
 func (a Auth) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
-	within, cancel := waits(ctx)
+	within, cancel := probes.Waits(ctx, timeout)
 	defer cancel()
 	var found []probes.Finding
 	var errs []error

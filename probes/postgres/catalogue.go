@@ -39,7 +39,7 @@ const (
 
 // Observe implements [probes.Probe].
 func (c Catalogue) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
-	within, cancel := waits(ctx)
+	within, cancel := probes.Waits(ctx, timeout)
 	defer cancel()
 	roles, err := h.DB.Query(within, "postgres", roleRow, c.Role)
 	if err != nil {

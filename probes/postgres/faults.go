@@ -94,14 +94,5 @@ func said(e *pgconn.PgError) string {
 	if e.Detail != "" {
 		s += "; " + e.Detail
 	}
-	return clip(s)
-}
-
-// clip keeps evidence short, and text.
-func clip(s string) string {
-	const most = 300
-	if len(s) > most {
-		s = s[:most] + "…"
-	}
-	return strings.ToValidUTF8(s, "?")
+	return probes.Clip(s)
 }

@@ -60,7 +60,7 @@ func (l Login) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, err
 	if secret.Missing() {
 		return nil, fmt.Errorf("log in as %s: there is no secret %s yet", l.Role, l.Secret)
 	}
-	within, cancel := waits(ctx)
+	within, cancel := probes.Waits(ctx, timeout)
 	defer cancel()
 	connected, err := l.login(within, h, secret)
 	if err == nil {
@@ -144,7 +144,7 @@ func (l Login) judge(ctx context.Context, h *host.Host, connected bool, err erro
 	case connected:
 		// It closed the connection, asked for what is not given, or is no
 		// PostgreSQL at all.
-		got := clip(err.Error())
+		got := probes.Clip(err.Error())
 		if slices.ContainsFunc(gone, func(g error) bool { return errors.Is(err, g) }) {
 			got = "closes the connection"
 		}

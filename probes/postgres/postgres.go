@@ -46,16 +46,6 @@ const (
 // timeout is the most a look may take.
 const timeout = 3 * time.Second
 
-// waits bounds what a look waits for: a sixth of its time is kept back, so that
-// a server that accepted and said nothing can still be told of as hung.
-func waits(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithTimeout(ctx, timeout*5/6)
-	}
-	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/6))
-}
-
 // A Path is a way to the server; its text is the subject of findings.
 type Path string
 

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"watchdog/packaging/lab/need"
 	"watchdog/probes"
 	"watchdog/probes/host"
 	"watchdog/probes/host/hosttest"
@@ -35,13 +36,13 @@ type cluster struct {
 	boss      string              // name of the superuser
 }
 
-// newCluster makes and starts one, or skips the test where there is none to be
-// had.
+// newCluster makes and starts one.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
+	need.Program(t, "/usr/lib/postgresql/*/bin/initdb", "postgresql-15")
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil || len(found) == 0 || testing.Short() {
-		t.Skip("no PostgreSQL server is installed, or the run is to be short")
+	if err != nil {
+		t.Fatal(err)
 	}
 	c := &cluster{t: t, bin: filepath.Dir(found[len(found)-1]), boss: "postgres"}
 	// Sockets have short names only.
@@ -52,7 +53,7 @@ func newCluster(t *testing.T) *cluster {
 	if os.Getuid() == 0 {
 		u, err := user.Lookup("postgres")
 		if err != nil {
-			t.Skip("the server does not run as root, and there is no user postgres")
+			t.Fatal(err)
 		}
 		uid, _ := strconv.Atoi(u.Uid)
 		gid, _ := strconv.Atoi(u.Gid)
@@ -63,7 +64,7 @@ func newCluster(t *testing.T) *cluster {
 	}
 	l, err := net.Listen("tcp6", "[::1]:0")
 	if err != nil {
-		t.Skip("no IPv6 loopback")
+		t.Fatal(err)
 	}
 	c.port = l.Addr().(*net.TCPAddr).Port
 	l.Close()
@@ -180,7 +181,7 @@ func TestRealServer(t *testing.T) {
 	c := newCluster(t)
 	real, err := host.Open(t.Context())
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer real.Close()
 	made := hosttest.New(probetest.Secrets()...)

@@ -49,7 +49,7 @@ const holders = `select coalesce(usename, '?') || ' ' || coalesce(nullif(applica
 // Observe implements [probes.Probe]. A server that starts, stops or recovers
 // means that it could not look.
 func (s Server) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
-	within, cancel := waits(ctx)
+	within, cancel := probes.Waits(ctx, timeout)
 	defer cancel()
 	rows, err := h.DB.Query(within, "postgres", connections)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s Server) full(ctx context.Context, h *host.Host, got string) []probes.Fin
 			got += "; held by " + strings.Join(who, ", ")
 		}
 	}
-	return s.found(h, TooManyConnections, "PostgreSQL has no connection left", clip(got))
+	return s.found(h, TooManyConnections, "PostgreSQL has no connection left", probes.Clip(got))
 }
 
 func (s Server) found(h *host.Host, code probes.Code, summary, got string) []probes.Finding {

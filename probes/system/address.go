@@ -77,5 +77,5 @@ func worldly(all []host.Address) string {
 	if len(words) == 0 {
 		return "no global IPv6 address"
 	}
-	return clip(strings.Join(words, ", "))
+	return probes.Clip(strings.Join(words, ", "))
 }

@@ -2,12 +2,8 @@ package system
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"regexp"
-	"slices"
+	"path"
 	"time"
 
 	"watchdog/probes"
@@ -20,9 +16,6 @@ const (
 	BackupStale   probes.Code = "backup.stale"
 )
 
-// backupName is a backup's directory: the time it was made, in UTC.
-var backupName = regexp.MustCompile(`^backup-[0-9]{8}T[0-9]{6}Z$`)
-
 // Backups is the probe backup.age. It believes the manifest that was written
 // when the dump had been proved; reading dumps through is not its business.
 type Backups struct {
@@ -30,16 +23,6 @@ type Backups struct {
 	// MaxAge is how old the newest proved backup may be.
 	MaxAge time.Duration
 }
-
-// A manifest is what it reads of manifest.json.
-type manifest struct {
-	Made     time.Time                  `json:"made"`
-	Verified bool                       `json:"verified"`
-	Files    map[string]json.RawMessage `json:"files"`
-}
-
-// dump is the file that a backup is about.
-const dump = "keycloak.dump"
 
 // Spec implements [probes.Probe].
 func (p Backups) Spec() probes.Spec {
@@ -55,69 +38,35 @@ func (p Backups) Spec() probes.Spec {
 
 // Observe implements [probes.Probe].
 func (p Backups) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
-	names, err := h.FS.ReadDir(p.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list backups: %w", err)
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return !backupName.MatchString(n) })
-	slices.Sort(names)
-	bad := ""
-	for _, name := range slices.Backward(names) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		m, fault, err := p.read(h, name)
-		if err != nil {
-			return nil, err
-		}
-		if fault != "" {
+	all, err := h.Backups(p.Dir)
+	if err != nil {
+		return nil, err
+	}
+	bad := "" // the newest that does not count
+	for _, b := range all {
+		if !b.Counts() {
 			if bad == "" {
-				bad = fmt.Sprintf("%s: %s", name, fault)
+				bad = fmt.Sprintf("%s: %s", path.Base(b.Path), b.Fault)
 			}
 			continue
 		}
-		age := h.Now().Sub(m.Made)
+		made := b.Manifest.Made
+		age := h.Now().Sub(made)
 		if age <= p.MaxAge {
 			return nil, nil
 		}
 		// To the hour: the same fault reads the same at every look.
 		return p.finding(BackupStale, fmt.Sprintf("the newest verified backup is older than %s", p.MaxAge),
-			p.Dir+"/"+name, fmt.Sprintf("made %s, %d hours ago", m.Made.UTC().Format(time.RFC3339), int(age.Hours())), bad), nil
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+			b.Path, fmt.Sprintf("made %s, %d hours ago", made.UTC().Format(time.RFC3339), int(age.Hours())), bad), nil
 	}
 	got := "none"
-	if len(names) > 0 {
-		got = fmt.Sprintf("%d backups, none of them verified", len(names))
+	if len(all) > 0 {
+		got = fmt.Sprintf("%d backups, none of them verified", len(all))
 	}
 	return p.finding(BackupMissing, "there is no verified backup of Keycloak's database", p.Dir, got, bad), nil
-}
-
-// read returns a backup's manifest, or why it does not count.
-func (p Backups) read(h *host.Host, name string) (m manifest, fault string, err error) {
-	dir := p.Dir + "/" + name
-	data, err := h.FS.ReadFile(dir + "/manifest.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, "no manifest", nil
-	}
-	if err != nil {
-		return m, "", fmt.Errorf("read the manifest of backup %s: %w", name, err)
-	}
-	if json.Unmarshal(data, &m) != nil {
-		return m, "its manifest can't be read", nil
-	}
-	files, err := h.FS.ReadDir(dir)
-	if err != nil {
-		return m, "", fmt.Errorf("list backup %s: %w", name, err)
-	}
-	switch {
-	case !m.Verified:
-		return m, "not verified", nil
-	case m.Files[dump] == nil || !slices.Contains(files, dump):
-		return m, dump + " is not in it", nil
-	}
-	return m, "", nil
 }
 
 func (p Backups) finding(code probes.Code, summary, source, got, bad string) []probes.Finding {
@@ -126,7 +75,7 @@ func (p Backups) finding(code probes.Code, summary, source, got, bad string) []p
 		{Source: source, Want: want, Got: got, Command: "watchdog backup list"},
 	}}
 	if bad != "" {
-		f.Evidence = append(f.Evidence, probes.Evidence{Source: p.Dir, Want: "the newest backup verified", Got: clip(bad), Command: "journalctl -u watchdog-backup.service -n 50"})
+		f.Evidence = append(f.Evidence, probes.Evidence{Source: p.Dir, Want: "the newest backup verified", Got: probes.Clip(bad), Command: "journalctl -u watchdog-backup.service -n 50"})
 	}
 	return []probes.Finding{f}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -42,25 +41,20 @@ func (p Secrets) Spec() probes.Spec {
 	}
 }
 
-// unitDirs holds where systemd looks for units and drop-ins (systemd.unit(5)).
-var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"}
-
 // bootstrap is an assignment that makes the first administrator at a start;
 // left behind it does nothing any more but show the password.
 var bootstrap = regexp.MustCompile(`\b(KC_BOOTSTRAP_[A-Z_]+|KEYCLOAK_ADMIN(?:_PASSWORD)?)=["']?[^"'\s]`)
-
-// environmentFile is a unit's reference to a file of variables.
-var environmentFile = regexp.MustCompile(`^\s*EnvironmentFile=-?(/\S+)`)
 
 // Observe implements [probes.Probe].
 func (p Secrets) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	files, err := startFiles(h)
+	units, err := h.UnitFiles(h.Facts.Layout.Unit("keycloak"))
 	if err != nil {
 		return nil, err
 	}
+	files := append([]string{"/etc/conf.d/keycloak", "/etc/default/keycloak"}, units...)
 	var found []probes.Finding
 	for i := 0; i < len(files); i++ { // more are added on the way
 		data, err := h.FS.ReadFile(files[i])
@@ -70,11 +64,10 @@ func (p Secrets) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, e
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", files[i], err)
 		}
-		f, more := leftIn(files[i], string(data))
-		if f != nil {
+		if f := leftIn(files[i], string(data)); f != nil {
 			found = append(found, *f)
 		}
-		for _, name := range more {
+		for _, name := range host.EnvironmentFiles(string(data)) {
 			if !slices.Contains(files, name) {
 				files = append(files, name)
 			}
@@ -87,28 +80,9 @@ func (p Secrets) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, e
 	return append(found, open...), ctx.Err()
 }
 
-// startFiles lists the files from which Keycloak may get its environment.
-func startFiles(h *host.Host) ([]string, error) {
-	unit := h.Facts.Layout.Unit("keycloak")
-	files := []string{"/etc/conf.d/keycloak", "/etc/default/keycloak"}
-	for _, dir := range unitDirs {
-		files = append(files, dir+"/"+unit)
-		names, err := h.FS.ReadDir(dir + "/" + unit + ".d")
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("list drop-ins of %s: %w", unit, err)
-		}
-		for _, n := range names {
-			if path.Ext(n) == ".conf" {
-				files = append(files, dir+"/"+unit+".d/"+n)
-			}
-		}
-	}
-	return files, nil
-}
-
-// leftIn finds bootstrap credentials in a file, and the files it leads to. The
-// value is never looked at beyond its being there.
-func leftIn(name, text string) (f *probes.Finding, more []string) {
+// leftIn finds bootstrap credentials in a file. The value is never looked at
+// beyond its being there.
+func leftIn(name, text string) (f *probes.Finding) {
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -116,21 +90,18 @@ func leftIn(name, text string) (f *probes.Finding, more []string) {
 		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
 		}
-		if m := environmentFile.FindStringSubmatch(line); m != nil && !strings.ContainsAny(m[1], "*%") {
-			more = append(more, m[1])
-		}
 		for _, m := range bootstrap.FindAllStringSubmatch(line, -1) {
 			if f == nil {
 				f = &probes.Finding{Code: BootstrapLeft, Subject: name, Summary: "credentials of Keycloak's first administrator are left in " + name}
 			}
 			if len(f.Evidence) < 4 {
 				f.Evidence = append(f.Evidence, probes.Evidence{
-					Source: name + ":" + strconv.Itoa(n), Want: "no such variable", Got: clip(m[1]) + " is set", Command: "grep -nE 'KC_BOOTSTRAP|KEYCLOAK_ADMIN' " + name,
+					Source: name + ":" + strconv.Itoa(n), Want: "no such variable", Got: probes.Clip(m[1]) + " is set", Command: "grep -nE 'KC_BOOTSTRAP|KEYCLOAK_ADMIN' " + name,
 				})
 			}
 		}
 	}
-	return f, more
+	return f
 }
 
 // openSecrets finds generated secrets that somebody besides root can read.

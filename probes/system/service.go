@@ -105,6 +105,6 @@ func (p Service) finding(code probes.Code, summary, want string, u host.Unit) pr
 		}
 	}
 	return probes.Finding{Code: code, Subject: p.Name, Summary: summary, Evidence: []probes.Evidence{
-		{Source: u.Name, Want: want, Got: clip(got), Command: "systemctl status " + u.Name},
+		{Source: u.Name, Want: want, Got: probes.Clip(got), Command: "systemctl status " + u.Name},
 	}}
 }

@@ -134,7 +134,8 @@ func TestSecrets(t *testing.T) {
 		Probe:      Secrets{},
 		BareIsWell: "nothing is left behind where nothing was",
 		Cases: map[string]probetest.Case{
-			"closed": {Host: with(hosttest.File("/etc/systemd/system/keycloak.service", "[Service]\nExecStart=/opt/keycloak/bin/kc.sh start --optimized\n"))},
+			"closed":             {Host: with(hosttest.File("/etc/systemd/system/keycloak.service", "[Service]\nExecStart=/opt/keycloak/bin/kc.sh start --optimized\n"))},
+			"masked at run time": {Host: with(hosttest.Link("/run/systemd/system/keycloak.service", "/dev/null"), hosttest.Unreadable("/dev/null", errors.New("not a regular file")))},
 			"in a drop-in": {
 				Host: with(hosttest.File(dropIn, "[Service]\n# KEYCLOAK_ADMIN=old\nEnvironment=KC_BOOTSTRAP_ADMIN_USERNAME=director \"KC_BOOTSTRAP_ADMIN_PASSWORD="+probetest.Secret+"\"\n")),
 				Want: left, Says: []string{dropIn + ":3", "KC_BOOTSTRAP_ADMIN_PASSWORD is set"},

@@ -109,7 +109,7 @@ func runningValue(h *host.Host, param host.IPv6Parameter) ([]probes.Evidence, er
 	if param.Right(value) {
 		return nil, nil
 	}
-	return []probes.Evidence{{Source: name, Want: "0", Got: clip(value), Command: "sysctl " + param.Key}}, nil
+	return []probes.Evidence{{Source: name, Want: "0", Got: probes.Clip(value), Command: "sysctl " + param.Key}}, nil
 }
 
 // nextValue returns what is wrong with the parameter at the next start. One that
@@ -124,7 +124,7 @@ func nextValue(files []sysctlconf.File, paths []string, param host.IPv6Parameter
 		return nil
 	}
 	at := paths[i] + ":" + strconv.Itoa(s.Line)
-	return []probes.Evidence{{Source: at, Want: want, Got: clip(s.Value), Command: "grep -n " + param.Name + " " + paths[i]}}
+	return []probes.Evidence{{Source: at, Want: want, Got: probes.Clip(s.Value), Command: "grep -n " + param.Name + " " + paths[i]}}
 }
 
 // nextStart reads the files of the next start and where they are.

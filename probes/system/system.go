@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"watchdog/probes"
 	"watchdog/probes/host"
 )
 
@@ -64,15 +65,5 @@ func said(addrs []netip.Addr, err error) string {
 	for i, a := range addrs {
 		words[i] = a.String()
 	}
-	return clip(strings.Join(words, ", "))
-}
-
-// clip bounds what comes from outside, so that evidence stays below its limit.
-func clip(s string) string {
-	const most = 300
-	s = strings.ToValidUTF8(s, "?")
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return probes.Clip(strings.Join(words, ", "))
 }

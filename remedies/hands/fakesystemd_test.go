@@ -12,6 +12,7 @@ import (
 	sd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 
+	"watchdog/packaging/lab/need"
 	"watchdog/probes/host/hosttest"
 )
 
@@ -133,11 +134,8 @@ func (properties) Get(_, name string) (dbus.Variant, *dbus.Error) {
 // fakeSystemd runs a message bus with a manager on it.
 func fakeSystemd(t *testing.T) (*manager, *Hands) {
 	t.Helper()
-	program, err := exec.LookPath("dbus-daemon")
-	if err != nil {
-		t.Skip("dbus-daemon is not installed: no bus to put a manager on")
-	}
-	daemon := exec.Command(program, "--session", "--nofork", "--nopidfile", "--print-address", "--address=unix:path="+t.TempDir()+"/bus")
+	need.Program(t, "/usr/bin/dbus-daemon", "dbus-daemon")
+	daemon := exec.Command("/usr/bin/dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address", "--address=unix:path="+t.TempDir()+"/bus")
 	out, err := daemon.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

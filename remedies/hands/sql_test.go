@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"watchdog/packaging/lab/need"
 	"watchdog/probes/host/hosttest"
 	"watchdog/remedies"
 )
@@ -24,10 +25,11 @@ import (
 // returns hands for a machine that has it.
 func cluster(t *testing.T) *Hands {
 	t.Helper()
+	need.Program(t, "/usr/lib/postgresql/*/bin/initdb", "postgresql-15")
 	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	pg, err := user.Lookup("postgres")
-	if len(bins) == 0 || err != nil || os.Geteuid() != 0 {
-		t.Skip("needs root and an installed PostgreSQL server")
+	if err != nil {
+		t.Fatal(err)
 	}
 	bin := bins[len(bins)-1]
 	major := filepath.Base(filepath.Dir(bin))

@@ -47,11 +47,14 @@ func TestLab(t *testing.T) {
 	w.run("lab", "up", "--name", labName, "--no-install")
 	t.Logf("lab up: %s", time.Since(start).Round(time.Second))
 
+	t.Run("bad input touches nothing", func(t *testing.T) { w.with(t).badInput() })
+	t.Run("trouble on the way", func(t *testing.T) { w.with(t).trouble() })
 	t.Run("install, killed on the way", func(t *testing.T) { w.with(t).killedInstall() })
 	t.Run("a second install changes nothing", func(t *testing.T) { w.with(t).secondInstall() })
 	t.Run("diagnose shows every layer", func(t *testing.T) { w.with(t).diagnose() })
 	t.Run("the guide's own checks", func(t *testing.T) { w.with(t).guide() })
 	t.Run("metrics", func(t *testing.T) { w.with(t).metrics() })
+	t.Run("an open secret is refused", func(t *testing.T) { w.with(t).openSecret() })
 	t.Run("drills", func(t *testing.T) { w.with(t).drills() })
 	t.Run("still as installed", func(t *testing.T) { w.with(t).secondInstall() })
 }
@@ -109,15 +112,83 @@ func (w *watchdog) down() {
 	}
 }
 
+// badInput holds install to its word that a bad site file changes nothing.
+func (w *watchdog) badInput() {
+	const etc = "cd /etc && find . -type f -exec sha256sum {} + | sort | sha256sum"
+	before := w.must("idp", etc)
+	for name, script := range map[string]string{
+		"a directory":          "mkdir /root/site.yaml && watchdog install --site /root/site.yaml",
+		"others may write":     "cp /etc/watchdog/site.yaml /root/open.yaml && chmod 0666 /root/open.yaml && watchdog install --site /root/open.yaml",
+		"no YAML":              "echo '{[' > /root/no.yaml && watchdog install --site /root/no.yaml",
+		"an unknown key":       "sed s/address/adress/ /etc/watchdog/site.yaml > /root/key.yaml && watchdog install --site /root/key.yaml",
+		"not there":            "watchdog install --site /root/none.yaml",
+		"an IPv4 address":      "sed 's/2a02:8012:bc57:c0d2::babe/192.0.2.7/' /etc/watchdog/site.yaml > /root/v4.yaml && watchdog install --site /root/v4.yaml",
+		"not one of the hosts": "watchdog install --host nobody",
+		"an unknown flag":      "watchdog install --colour",
+	} {
+		if code, out := w.in("idp", script); code != 2 || strings.TrimSpace(out) == "" {
+			w.t.Errorf("%s: exit code %d: %s", name, code, out)
+		}
+	}
+	if after := w.must("idp", etc); after != before {
+		w.t.Error("something below /etc changed")
+	}
+}
+
+// trouble gets in install's way: each time it has to say at which step, and the
+// next run goes on.
+func (w *watchdog) trouble() {
+	w.run("lab", "net", "cut", "idp", "--port", "3142", "--name", labName)
+	code, out := w.in("idp", "watchdog install")
+	w.run("lab", "net", "join", "--name", labName)
+	w.stopped("the registry unreachable", code, out, ", packages:", "Unable to connect")
+
+	code, out = w.in("idp", `perl -e 'use Fcntl; open F, "+>>", "/var/lib/dpkg/lock-frontend"; my $l = pack("s s l! l! i", F_WRLCK, 0, 0, 0, 0); fcntl F, F_SETLK, $l or die; $| = 1; print "held\n"; sleep 60' > /tmp/held &
+until grep -q held /tmp/held; do sleep 0.1; done; watchdog install; rc=$?; kill %1 2>/dev/null; kill $! ; exit $rc`)
+	w.stopped("the package manager busy", code, out, ", packages:", "process")
+
+	w.kill("12") // in the middle of the packages
+
+	code, out = w.in("idp", "mount -t tmpfs -o size=60m tmpfs /opt && watchdog install; rc=$?; umount /opt; exit $rc")
+	w.stopped("the disk full", code, out, ", keycloak.dist:", "no space left on device")
+}
+
+func (w *watchdog) stopped(what string, code int, out string, want ...string) {
+	w.t.Helper()
+	if code != 1 || !strings.Contains(out, "install stopped at step") {
+		w.t.Errorf("%s: exit code %d\n%s", what, code, out)
+	}
+	for _, s := range want {
+		if !strings.Contains(out, s) {
+			w.t.Errorf("%s: not said: %q\n%s", what, s, out)
+		}
+	}
+}
+
+func (w *watchdog) openSecret() {
+	const secret = "/var/lib/watchdog/secrets/keycloak-admin"
+	// The engine would close it within a second: it is held meanwhile.
+	code, out := w.in("idp", "touch /etc/watchdog/hold; chmod 0644 "+secret+"; watchdog plan; rc=$?; chmod 0600 "+secret+"; rm /etc/watchdog/hold; exit $rc")
+	if code != 2 || !strings.Contains(out, secret) || !strings.Contains(out, "0644") {
+		w.t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
 // killedInstall kills the installer at points spread over its run, and lets the
 // last run finish.
 func (w *watchdog) killedInstall() {
-	for _, after := range []string{"3", "12", "25", "40"} {
-		code, out := w.in("idp", "timeout -s KILL "+after+" watchdog install")
-		lines := strings.Split(strings.TrimSpace(out), "\n")
-		w.t.Logf("killed after %s s (exit code %d) at: %s", after, code, lines[len(lines)-1])
+	for _, after := range []string{"3", "8", "14", "22"} {
+		w.kill(after)
 	}
 	w.t.Log(w.must("idp", "watchdog install"))
+}
+
+// kill runs the installer for so many seconds and kills it.
+func (w *watchdog) kill(after string) {
+	w.t.Helper()
+	code, out := w.in("idp", "timeout -s KILL "+after+" watchdog install")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	w.t.Logf("killed after %s s (exit code %d) at: %s", after, code, lines[len(lines)-1])
 }
 
 func (w *watchdog) secondInstall() {

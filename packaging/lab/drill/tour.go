@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -48,31 +49,56 @@ That was the main job. To look around:
 	return nil
 }
 
-// act is one fault of the tour.
+// act is one fault of the tour: broken and diagnosed under the kill switch, so
+// that there is time to read, then left to the engine.
 func (r *Runner) act(ctx context.Context, s scenarios.Scenario, out io.Writer) error {
 	start, err := r.clock(ctx, s.Host)
 	if err != nil {
 		return err
 	}
-	for line := range strings.Lines(s.Break) {
-		fmt.Fprintf(out, "# %s", line)
+	if err := r.shown(ctx, s, out); err != nil {
+		return err
 	}
-	broken, err := r.atOnce(ctx, s)
+	released, err := r.clock(ctx, s.Host)
 	if err != nil {
-		return fmt.Errorf("break: %w", err)
+		return err
 	}
 	attempts, err := r.await(ctx, s.Host, start)
 	if err != nil {
 		return err
 	}
 	for _, a := range attempts {
-		fmt.Fprintf(out, "\n  found   %s, %.1f s after it was broken\n", a.Fault, max(0, a.Seen.Sub(broken).Seconds()))
-		fmt.Fprintf(out, "  sure    %.1f s later; remedy %s\n", a.At.Sub(a.Seen).Seconds(), a.Remedy)
-		fmt.Fprintf(out, "  %-7s %.1f s after that, everything it explained is well again\n", a.Outcome, a.Ended.Sub(a.At).Seconds())
+		fmt.Fprintf(out, "  %s of %s by %s: begun %.1f s after the hold was taken off, proved %.1f s later\n",
+			a.Outcome, a.Fault, a.Remedy, a.At.Sub(released).Seconds(), a.Ended.Sub(a.At).Seconds())
 		if a.Outcome != rules.Healed {
 			return fmt.Errorf("%s by %s: %s", a.Outcome, a.Remedy, a.Detail)
 		}
 	}
+	return nil
+}
+
+// shown breaks the host under the kill switch and shows what diagnose says.
+func (r *Runner) shown(ctx context.Context, s scenarios.Scenario, out io.Writer) (err error) {
+	if _, err := r.sh(ctx, s.Host, "touch "+hold); err != nil {
+		return err
+	}
+	defer func() {
+		_, off := r.sh(context.WithoutCancel(ctx), s.Host, "rm -f "+hold)
+		err = errors.Join(err, off)
+	}()
+	fmt.Fprintf(out, "# touch %s        (the engine looks, and changes nothing)\n", hold)
+	for line := range strings.Lines(s.Break) {
+		fmt.Fprintf(out, "# %s", line)
+	}
+	if _, err := r.sh(ctx, s.Host, s.Break+s.Settle); err != nil {
+		return fmt.Errorf("break: %w", err)
+	}
+	fmt.Fprint(out, "# watchdog diagnose\n")
+	// It exits with 1, because something is wrong.
+	if err := r.show(ctx, s.Host, "watchdog diagnose; true", out); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n# rm %s\n", hold)
 	return nil
 }
 
