@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -95,11 +97,13 @@ func majors(fsys FS, dir, file string) (int, error) {
 		if err != nil || major <= best {
 			continue
 		}
-		n, err := fsys.Node(dir + "/" + name + file)
-		if err != nil {
+		// Looked for in its directory: a server's program is larger than what
+		// is read whole.
+		in, err := fsys.ReadDir(path.Dir(dir + "/" + name + file))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return 0, err
 		}
-		if n != nil {
+		if slices.Contains(in, path.Base(file)) {
 			best = major
 		}
 	}

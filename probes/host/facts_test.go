@@ -93,6 +93,16 @@ func TestDebianLayoutFollowsWhatIsThere(t *testing.T) {
 	}
 }
 
+// A server's program is too large to be read whole, and a package that is half
+// installed has it and no cluster yet.
+func TestFactsDoNotReadPrograms(t *testing.T) {
+	h := hosttest.New(hosttest.File("/usr/lib/postgresql/16/bin/postgres", ""), hosttest.Unreadable("/usr/lib/postgresql/16/bin/postgres", errors.New("larger than 8 MiB")))
+	f, err := host.ReadFacts(h.FS)
+	if err != nil || f.Layout.PostgresMajor != 16 {
+		t.Errorf("PostgreSQL %d, %v", f.Layout.PostgresMajor, err)
+	}
+}
+
 func TestReadFactsRefuses(t *testing.T) {
 	tests := []struct {
 		name string

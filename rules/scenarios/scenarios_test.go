@@ -1,0 +1,48 @@
+package scenarios
+
+import (
+	"testing"
+
+	"watchdog/rules"
+)
+
+// TestScenarios holds every scenario to the book, and the book to its scenarios.
+func TestScenarios(t *testing.T) {
+	all, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]rules.Rule{}
+	for _, r := range rules.Table() {
+		rows[string(r.Code)] = r
+	}
+	for _, s := range all {
+		r, ok := rows[string(s.Cause.Code)]
+		if !ok {
+			t.Errorf("%s: wants %s, which has no row", s.ID, s.Cause)
+		}
+		if len(r.Remedies) == 0 {
+			t.Errorf("%s: is to be healed, and %s has no remedy", s.ID, s.Cause)
+		}
+		if len(s.Prose) < 20 {
+			t.Errorf("%s: says nothing for people", s.ID)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	const good = "prose\n-- want --\nhost: idp\ncause: a.b\n-- break --\nx\n-- fix --\nx\n-- ready --\nx\n"
+	if _, err := Parse("good", []byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"no break":     "prose\n-- want --\nhost: idp\ncause: a.b\n-- fix --\nx\n-- ready --\nx\n",
+		"no cause":     "prose\n-- want --\nhost: idp\n-- break --\nx\n-- fix --\nx\n-- ready --\nx\n",
+		"unknown file": good + "-- brake --\nx\n",
+		"unknown key":  "prose\n-- want --\nhost: idp\ncause: a.b\ncolour: red\n-- break --\nx\n-- fix --\nx\n-- ready --\nx\n",
+	} {
+		if _, err := Parse(name, []byte(text)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
