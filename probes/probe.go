@@ -61,7 +61,9 @@ type Spec struct {
 // A Wake is an event on the host that makes a probe due at once.
 type Wake struct {
 	Kind WakeKind
-	Name string // service name, or absolute path of a file; empty where there is one thing only
+	// Name is a service's name, or a file's path as [host.Layout.File] reads
+	// it; empty where there is one thing only.
+	Name string
 }
 
 // WakeKind is the source of a [Wake].

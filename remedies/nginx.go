@@ -129,6 +129,21 @@ func includes(d nginxconf.Directive, name, dir string) bool {
 	return ok && err == nil
 }
 
+// reloaded waits for NGINX to listen where the edge is: its manager calls a
+// reload done when the signal is sent.
+func reloaded(ctx context.Context, h *host.Host) error {
+	listeners, err := h.Net.Listeners(ctx)
+	if err != nil {
+		return fmt.Errorf("look at the listeners of nginx: %w", err)
+	}
+	for _, port := range []uint16{80, 443} {
+		if !slices.ContainsFunc(listeners, func(l host.Listener) bool { return l.Addr == netip.AddrPortFrom(netip.IPv6Unspecified(), port) }) {
+			return fmt.Errorf("nginx does not listen on [::]:%d yet", port)
+		}
+	}
+	return nil
+}
+
 // follow returns the effect that makes the running NGINX follow its files:
 // nothing when they are as they were and it has followed them.
 func (r NginxEdge) follow(ctx context.Context, h *host.Host, changed bool) (Effect, error) {
@@ -141,7 +156,7 @@ func (r NginxEdge) follow(ctx context.Context, h *host.Host, changed bool) (Effe
 		if !changed {
 			return nil, nil // its service's remedy starts it
 		}
-		return Do{Verb: Start, Unit: unit}, nil
+		return Do{Verb: Start, Unit: unit, Ready: reloaded}, nil
 	}
 	listeners, err := h.Net.Listeners(ctx)
 	if err != nil {
@@ -156,9 +171,9 @@ func (r NginxEdge) follow(ctx context.Context, h *host.Host, changed bool) (Effe
 	})
 	switch {
 	case both:
-		return Do{Verb: Restart, Unit: unit}, nil
+		return Do{Verb: Restart, Unit: unit, Ready: reloaded}, nil
 	case changed:
-		return Do{Verb: Reload, Unit: unit}, nil
+		return Do{Verb: Reload, Unit: unit, Ready: reloaded}, nil
 	}
 	return nil, nil
 }

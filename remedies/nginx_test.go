@@ -41,6 +41,7 @@ func debianNginx(m *hosttest.Machine) {
 	hosttest.Dir("/etc/nginx/conf.d")(m)
 	hosttest.Link("/etc/nginx/sites-enabled/default", "/etc/nginx/sites-available/default")(m)
 	hosttest.Dir("/var/lib")(m)
+	hosttest.Listeners(listen("nginx", "[::]:80", true), listen("nginx", "[::]:443", true))(m)
 }
 
 func listen(program, at string, v6only bool) host.Listener {

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"watchdog/probes"
@@ -113,6 +114,8 @@ const (
 	// backoffBase doubles with every attempt that did not help.
 	backoffBase = 2 * time.Second
 	backoffMost = 5 * time.Minute
+	// settling is how long what depends on a healed fault is left alone.
+	settling = 5 * time.Second
 )
 
 var defaultBudget = Budget{Attempts: 6, Within: 15 * time.Minute}
@@ -195,6 +198,9 @@ func confirmed(now time.Time, b Book, d Diagnosis, m Memory) (reason string, unt
 	if now.Sub(s.Last) > fresh {
 		return "looks again first", time.Time{}, d.Probes
 	}
+	if until := aftermathOf(b, d, m.Attempts); now.Before(until) {
+		return "its cause was healed a moment ago", until, nil
+	}
 	for _, p := range b.Beneath(d.Fault) {
 		if m.Looked[p].Before(s.First) { // never, counts as before
 			look = append(look, p)
@@ -223,32 +229,56 @@ func (m Memory) Stand(now time.Time, ds []Diagnosis) {
 	}
 }
 
+// aftermathOf returns until when a fault is left alone because something that
+// can explain it has just been healed: its users take a moment to notice.
+func aftermathOf(b Book, d Diagnosis, past []Attempt) time.Time {
+	var until time.Time
+	var beneath map[Ref]bool
+	for i := len(past) - 1; i >= 0 && i >= len(past)-recentAttempts; i-- {
+		a := past[i]
+		if a.Outcome != Healed || a.Fault == d.Fault {
+			continue
+		}
+		if beneath == nil {
+			beneath = b.closure(d.Fault)
+		}
+		if end := a.Ended.Add(settling); end.After(until) && (beneath[a.Fault] || beneath[On(a.Fault.Code, "")]) {
+			until = end
+		}
+	}
+	return until
+}
+
+// recentAttempts bounds how far back aftermathOf looks: more are not made within
+// its few seconds.
+const recentAttempts = 8
+
+// closure returns all that can explain a fault, directly or by others.
+func (b Book) closure(fault Ref) map[Ref]bool {
+	visited := map[Ref]bool{}
+	var down func(Ref)
+	down = func(at Ref) {
+		for _, e := range b.edges(at) {
+			if e = plain(e); !visited[e] && e != fault {
+				visited[e] = true
+				down(e)
+			}
+		}
+	}
+	down(fault)
+	return visited
+}
+
 // Beneath returns the probes that tell of what can explain a fault: they are
 // asked again before anything is done about it, or a symptom that was seen
 // first would pass for a cause.
 func (b Book) Beneath(fault Ref) []string {
 	var out []string
-	seen := map[string]bool{}
-	visited := map[Ref]bool{fault: true}
-	var down func(Ref)
-	down = func(at Ref) {
-		for _, e := range b.edges(at) {
-			e = plain(e)
-			if visited[e] {
-				continue
-			}
-			visited[e] = true
-			for _, p := range b.Tells[e.Code] {
-				if !seen[p] {
-					seen[p] = true
-					out = append(out, p)
-				}
-			}
-			down(e)
-		}
+	for e := range b.closure(fault) {
+		out = append(out, b.Tells[e.Code]...)
 	}
-	down(fault)
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Remedy returns the remedy's ID on a rung of the ladder, the last one for any

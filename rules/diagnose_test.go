@@ -244,3 +244,20 @@ func TestDecideOneAtATimeDoorsFirst(t *testing.T) {
 		t.Errorf("actions (-want +got):\n%s", diff)
 	}
 }
+
+func TestDecideLeavesTheUsersOfWhatWasHealedAMoment(t *testing.T) {
+	fault := On("keycloak.not-ready", "unknown")
+	m := Memory{
+		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Second), Last: noon, Looks: 3}},
+		Looked:    map[string]time.Time{"probe.service.dead": noon, "probe.postgres.down": noon},
+		Attempts:  []Attempt{{Fault: On("service.dead", "postgresql"), Outcome: Healed, At: noon.Add(-3 * time.Second), Ended: noon.Add(-time.Second)}},
+	}
+	ds := Diagnose(testBook(), failing(fault))
+	if a := Decide(noon, testBook(), ds, m, Policy{})[0]; a.Kind != Wait || !a.Until.Equal(noon.Add(4*time.Second)) {
+		t.Errorf("got %s (%s) until %s, want a wait of the rest of five seconds", a.Kind, a.Reason, a.Until)
+	}
+	m.Attempts[0].Fault = On("service.dead", "nginx") // which explains nothing of it
+	if a := Decide(noon, testBook(), ds, m, Policy{})[0]; a.Kind != Heal {
+		t.Errorf("got %s (%s), want heal", a.Kind, a.Reason)
+	}
+}

@@ -70,6 +70,12 @@ type Layout struct {
 	JavaHome string
 }
 
+// File returns the path of a file that is said by its place in the layout:
+// "{postgres}/pg_hba.conf" is in the directory of PostgreSQL's configuration.
+func (l Layout) File(name string) string {
+	return strings.Replace(name, "{postgres}", l.PostgresConf, 1)
+}
+
 // Unit returns the unit's name for a service of the stack; a service without
 // an entry is its own unit ("keycloak" → "keycloak.service").
 func (l Layout) Unit(service string) string {

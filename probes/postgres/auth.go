@@ -33,8 +33,13 @@ func (a Auth) Spec() probes.Spec {
 		Codes:   []probes.Code{AuthTrust, AuthMD5, AuthCleartext},
 		Every:   10 * time.Second,
 		Timeout: timeout,
-		Wakes:   []probes.Wake{{Kind: probes.WakeUnit, Name: "postgresql"}},
+		Wakes:   wakes(),
 	}
+}
+
+// wakes are the events that may change who is let in, and how.
+func wakes() []probes.Wake {
+	return []probes.Wake{{Kind: probes.WakeUnit, Name: "postgresql"}, {Kind: probes.WakeFile, Name: "{postgres}/pg_hba.conf"}}
 }
 
 // A method is how a server answers the start of a connection.

@@ -47,6 +47,7 @@ func (l Login) Spec() probes.Spec {
 		Codes:   codes,
 		Every:   30 * time.Second,
 		Timeout: timeout,
+		Wakes:   wakes(),
 	}
 }
 

@@ -3,6 +3,7 @@ package probetest
 import (
 	"context"
 	"encoding/json"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func checkSpec(t *testing.T, s probes.Spec) {
 		seen[c] = true
 	}
 	for _, w := range s.Wakes {
-		if w.Kind == probes.WakeFile && !strings.HasPrefix(w.Name, "/") || w.Kind == probes.WakeUnit && w.Name == "" {
+		if w.Kind == probes.WakeFile && !path.IsAbs(host.Layout{PostgresConf: "/etc"}.File(w.Name)) || w.Kind == probes.WakeUnit && w.Name == "" {
 			t.Errorf("wake %s %q names nothing", w.Kind, w.Name)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"watchdog/probes"
@@ -71,6 +72,7 @@ type Engine struct {
 	work      *work // the remedy at work, or being proved
 	results   chan probes.Result
 	applied   chan applied
+	healed    map[rules.Ref]time.Time // when the remedy that healed a fault had been applied
 	events    chan event
 	wakes     map[probes.Wake][]string // event → the probes it concerns
 	started   time.Time
@@ -90,6 +92,7 @@ func New(o Options, attempts []rules.Attempt) *Engine {
 		stats:   make(map[string]*probeStats, len(o.Probes)),
 		results: make(chan probes.Result, len(o.Probes)),
 		applied: make(chan applied, 1),
+		healed:  map[rules.Ref]time.Time{},
 		events:  make(chan event, 64),
 		wakes:   map[probes.Wake][]string{},
 	}
@@ -171,6 +174,9 @@ func (e *Engine) take(r probes.Result) {
 		return // our own end, not the probe's answer
 	}
 	now := e.Host.Now()
+	if e.outdated(&r) {
+		e.schedule.after(r.Probe, now)
+	}
 	before, seenBefore := e.latest[r.Probe]
 	e.latest[r.Probe] = r
 	e.memory.Looked[r.Probe] = r.At
@@ -182,6 +188,25 @@ func (e *Engine) take(r probes.Result) {
 		e.forget()
 	}
 }
+
+// outdated takes from a result what was healed after its look began, and reports
+// whether there was any: a slow look must not raise again what is gone.
+func (e *Engine) outdated(r *probes.Result) bool {
+	kept := slices.DeleteFunc(slices.Clone(r.Findings), func(f probes.Finding) bool {
+		return r.At.Before(e.healed[rules.On(f.Code, f.Subject)])
+	})
+	if len(kept) == len(r.Findings) {
+		return false
+	}
+	r.Findings = kept
+	if len(kept) == 0 {
+		r.State, r.Err = probes.Unknown, errOutdated
+	}
+	return true
+}
+
+// errOutdated is the answer of a look that began before its fault was healed.
+var errOutdated = errors.New("looks again: what it saw was healed meanwhile")
 
 // recheck is how soon a finding is looked at again to confirm it.
 const recheck = 250 * time.Millisecond

@@ -129,7 +129,7 @@ func (r *rig) snapshot() Snapshot {
 	return r.newest
 }
 
-func start(t *testing.T, table []rules.Rule, hold *string) *rig {
+func start(t *testing.T, table []rules.Rule, hold *string, more ...func(*world) []probes.Probe) *rig {
 	t.Helper()
 	r := &rig{world: &world{faults: map[rules.Ref]bool{}, heals: map[string][]rules.Ref{}, hung: map[string]bool{}, looks: map[string]int{}}}
 	var ps []probes.Probe
@@ -139,6 +139,9 @@ func start(t *testing.T, table []rules.Rule, hold *string) *rig {
 		for _, id := range rule.Remedies {
 			byID[id] = cure{r.world, id}
 		}
+	}
+	for _, m := range more {
+		ps = append(ps, m(r.world)...)
 	}
 	e := New(Options{
 		Host: &host.Host{Now: time.Now}, HostName: "idp", Probes: ps, Book: rules.NewBook(table, ps),
@@ -295,6 +298,44 @@ func TestAHungProbeDelaysNoOther(t *testing.T) {
 		s := r.snapshot()
 		if s.State != "unknown" || s.Probes[1].State != probes.Unknown {
 			t.Errorf("state %s, hung probe %s", s.State, s.Probes[1].State)
+		}
+	})
+}
+
+// slow is a probe whose first look after the fault takes its time, and answers
+// what it saw at its beginning.
+type slow struct{ look }
+
+func (l slow) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
+	out, err := l.look.Observe(ctx, h)
+	if len(out) > 0 {
+		time.Sleep(700 * time.Millisecond)
+	}
+	return out, err
+}
+
+func (l slow) Spec() probes.Spec {
+	s := l.look.Spec()
+	s.ID += ".slow"
+	return s
+}
+
+func TestASlowLookDoesNotRaiseWhatWasHealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, []rules.Rule{{Code: "service.dead", Remedies: []string{"start"}}}, &hold, func(w *world) []probes.Probe {
+			return []probes.Probe{slow{look{w, "service.dead", 5 * time.Second}}}
+		})
+		defer r.stop()
+		r.heals["start"] = []rules.Ref{dead}
+		time.Sleep(4 * time.Second)
+		r.set(true, dead)
+		time.Sleep(20 * time.Second)
+		if got := r.did(); len(got) != 1 {
+			t.Errorf("ran %v, want start once", got)
+		}
+		if s := r.snapshot(); s.State != "ok" || len(s.Recent) != 1 {
+			t.Errorf("state %s, attempts %+v", s.State, s.Recent)
 		}
 	})
 }

@@ -25,8 +25,11 @@ func (e *Engine) listen(ctx context.Context) {
 	for _, p := range e.Probes {
 		s := p.Spec()
 		for _, w := range s.Wakes {
-			if w.Kind == probes.WakeUnit { // probes know services, the manager units
+			switch w.Kind { // probes know services and places, the sources units and paths
+			case probes.WakeUnit:
 				w.Name = e.Host.Facts.Layout.Unit(w.Name)
+			case probes.WakeFile:
+				w.Name = e.Host.Facts.Layout.File(w.Name)
 			}
 			e.wakes[w] = append(e.wakes[w], s.ID)
 			if !slices.Contains(names[w.Kind], w.Name) {

@@ -164,19 +164,25 @@ func (e *Engine) prove(ctx context.Context) {
 	now := e.Host.Now()
 	fresh := true
 	var left []rules.Ref
-	for _, p := range w.askers {
-		r := e.latest[p]
-		if r.At.Before(w.since) || r.State == probes.Unknown {
-			fresh = false
-		}
+	for p, r := range e.latest {
+		asked := slices.Contains(w.askers, p)
 		for _, f := range r.Findings {
 			if ref := rules.On(f.Code, f.Subject); slices.Contains(w.predicted, ref) {
 				left = append(left, ref)
+				if !asked { // it found the same a little later
+					w.askers, asked = append(w.askers, p), true
+				}
 			}
+		}
+		if asked && (r.At.Before(w.since) || r.State == probes.Unknown) {
+			fresh = false
 		}
 	}
 	switch {
 	case fresh && len(left) == 0:
+		for _, ref := range w.predicted {
+			e.healed[ref] = w.since
+		}
 		e.end(rules.Healed, "")
 	case now.Before(w.deadline):
 		e.ask(now.Add(reprove))

@@ -38,7 +38,9 @@ type Scenario struct {
 	Cause rules.Ref // the one cause that has to be named ("cause: CODE SUBJECT")
 	// Restarts lists the services that healing may restart; all others keep
 	// running as they are.
-	Restarts                  []string
+	Restarts []string
+	// Changes lists paths that healing may leave otherwise than they were.
+	Changes                   []string
 	Break, Settle, Fix, Ready string
 }
 
@@ -108,6 +110,8 @@ func (s *Scenario) want(text string) error {
 			s.Cause = rules.On(probes.Code(code), subject)
 		case ok && key == "restarts":
 			s.Restarts = strings.Fields(value)
+		case ok && key == "changes":
+			s.Changes = strings.Fields(value)
 		default:
 			return fmt.Errorf("want: cannot read %q", line)
 		}

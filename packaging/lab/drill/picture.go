@@ -70,6 +70,9 @@ func (p picture) compare(after picture, s scenarios.Scenario, score *Score) {
 			score.Changed = append(score.Changed, "/etc/"+strings.TrimPrefix(path, "./"))
 		}
 	}
+	score.Changed = slices.DeleteFunc(score.Changed, func(file string) bool {
+		return slices.ContainsFunc(s.Changes, func(dir string) bool { return strings.HasPrefix(file, dir) })
+	})
 	slices.Sort(score.Changed)
 	if len(score.Changed) > 0 {
 		score.wrong("not as before: %s", strings.Join(score.Changed, ", "))
