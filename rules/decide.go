@@ -52,6 +52,9 @@ type Memory struct {
 	Looked map[string]time.Time
 	// Attempts are in the order they were made.
 	Attempts []Attempt
+	// Held is when a hold was last in force. What was seen under it is looked
+	// at again: a person was at work.
+	Held time.Time
 	// Healing is the fault whose remedy is being applied or proved, if any.
 	Healing *Ref
 }
@@ -164,6 +167,10 @@ func decide(now time.Time, b Book, d Diagnosis, m Memory, p Policy) Action {
 	a.Remedy = d.Rule.Remedy(a.Rung, d.Fault.Subject)
 	if p.Hold != "" {
 		return set(Hold, "%s", p.Hold)
+	}
+	if m.Sightings[d.Fault].Last.Before(m.Held) {
+		a.Look = d.Probes
+		return set(Wait, "looks again, after the hold")
 	}
 	if !d.Rule.Door {
 		if reason, until, look := confirmed(now, b, d, m); reason != "" {

@@ -179,6 +179,19 @@ func TestDecideWantsAFreshLook(t *testing.T) {
 	}
 }
 
+func TestDecideLooksAgainAfterAHold(t *testing.T) {
+	for _, fault := range []Ref{On("service.dead", "nginx"), On("door.open", "")} {
+		m := Memory{
+			Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Last: noon.Add(-time.Second), Looks: 9}},
+			Held:      noon.Add(-time.Millisecond),
+		}
+		ds := Diagnose(testBook(), failing(fault))
+		if a := Decide(noon, testBook(), ds, m, Policy{})[0]; a.Kind != Wait || len(a.Look) != 1 {
+			t.Errorf("%s: got %s (%s): a person may have mended it under the hold", fault, a.Kind, a.Reason)
+		}
+	}
+}
+
 func TestASymptomsTimeDoesNotCount(t *testing.T) {
 	fault := On("keycloak.not-ready", "database")
 	b := testBook()

@@ -7,9 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
-	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"watchdog/probes"
 	"watchdog/probes/host"
@@ -74,6 +75,7 @@ func openMachine(ctx context.Context, stack rules.Stack) (*machine, error) {
 		book:   rules.NewBook(rules.Table(), ps),
 		hands: hands.New(h, hands.Options{
 			KeycloakHome: stack.Keycloak.Home, KeycloakConf: stack.Keycloak.Conf(), KeycloakUser: stack.Keycloak.User,
+			Lock: locked.Load,
 		}),
 		journal: ledger.NewJournal(ledger.Dir),
 	}, nil
@@ -90,20 +92,32 @@ func needRoot(c *cobra.Command) error {
 // lockPath serialises those who change the machine: install, heal, the daemon.
 const lockPath = "/run/watchdog/lock"
 
-var errLocked = errors.New("another watchdog is changing this host")
+var errLocked = errors.New("another watchdog, or what one had started, is changing this host")
+
+// locked is the lock's open file while this process holds it. The lock is the
+// file's, not the process's: a program that it was handed down to keeps it.
+var locked atomic.Pointer[os.File]
 
 // lock takes the machine's lock, or says at once that somebody has it.
 func lock() (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(lockPath), 0o755); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	l := flock.New(lockPath)
-	ok, err := l.TryLock()
+	f, err := os.OpenFile(lockPath, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", lockPath, err)
+		return nil, fmt.Errorf("lock: %w", err)
 	}
-	if !ok {
-		return nil, errLocked
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = errLocked
+		} else {
+			err = fmt.Errorf("lock %s: %w", lockPath, err)
+		}
+		return nil, errors.Join(err, f.Close())
 	}
-	return func() { _ = l.Unlock() }, nil // closing the descriptor unlocks in any case
+	locked.Store(f)
+	return func() {
+		locked.Store(nil)
+		_ = f.Close() // which gives the lock back, unless it was handed down
+	}, nil
 }

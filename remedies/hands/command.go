@@ -38,6 +38,10 @@ type program struct {
 	// private programs write secrets: what they create is for its owner only.
 	private bool
 	timeout time.Duration
+	// holds programs have the lock of those who change the machine handed
+	// down: one that outlives a killed caller keeps the next caller waiting,
+	// which would otherwise do the same beside it.
+	holds bool
 	// explain turns the end of a failed run into a better error, or nil.
 	explain func(*host.CommandError) error
 }
@@ -59,6 +63,9 @@ func (w *Hands) Run(ctx context.Context, c remedies.Command) ([]byte, error) {
 	r, err := p.prepare(c, fill)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", c.Name, err)
+	}
+	if p.holds && w.o.Lock != nil {
+		r.lock = w.o.Lock()
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("ended after %s", p.timeout))
 	defer cancel()

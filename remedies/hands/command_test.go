@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -259,5 +261,41 @@ func TestRunFreePort(t *testing.T) {
 	var port int
 	if _, serr := fmt.Sscan(string(out), &port); err != nil || serr != nil || port < 1024 {
 		t.Errorf("Run = %q, %v; want a port", out, err)
+	}
+}
+
+// TestTheLockIsHandedDown: what outlives a killed caller keeps the next one out.
+func TestTheLockIsHandedDown(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "lock")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	r := &process{name: "test", file: "/bin/sh", argv: []string{"-c", "sleep 60 >/dev/null 2>&1 & echo $!"}, umask: 0o022, lock: f}
+	out, err := r.do(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	again, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if err := unix.Flock(int(again.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+		t.Errorf("locking beside the orphan: %v", err)
+	}
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(again.Fd()), unix.LOCK_EX); err != nil {
+		t.Errorf("locking after its end: %v", err)
 	}
 }

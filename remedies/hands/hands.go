@@ -15,6 +15,7 @@ package hands
 
 import (
 	"cmp"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -33,6 +34,9 @@ type Options struct {
 	// keycloak.conf, KeycloakUser whom it runs as. Empty, they are
 	// /opt/keycloak, /etc/keycloak/keycloak.conf and keycloak.
 	KeycloakHome, KeycloakConf, KeycloakUser string
+	// Lock, when not nil, gives the open file whose lock (flock(2)) keeps
+	// others from changing the machine, or nil while it is not held.
+	Lock func() *os.File
 }
 
 // New returns the hands for the machine that h sees.

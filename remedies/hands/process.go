@@ -32,6 +32,7 @@ type process struct {
 	umask   int
 	as      *syscall.Credential // nil: as this program runs itself
 	secrets []host.Secret       // kept out of errors
+	lock    *os.File            // handed down, may be nil
 }
 
 // What a process may say, in bytes.
@@ -107,6 +108,9 @@ func (r *process) do(ctx context.Context, grace time.Duration) ([]byte, error) {
 	cmd.Stdout, cmd.Stderr = &out, &complaints
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: r.as}
 	cmd.WaitDelay = grace
+	if r.lock != nil {
+		cmd.ExtraFiles = []*os.File{r.lock}
+	}
 	group := func(s syscall.Signal) error { return syscall.Kill(-cmd.Process.Pid, s) }
 	cmd.Cancel = func() error { return group(unix.SIGTERM) }
 	err := start(cmd, r.umask)

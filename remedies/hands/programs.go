@@ -116,20 +116,20 @@ var programs = map[string]program{
 		paths: []string{"/usr/bin/systemctl"}, argv: []string{"stop", "watchdog-firewall-revert.timer"}, timeout: 10 * time.Second,
 	},
 	"kc-build": {
-		paths: kcPaths, argv: []string{"build"}, as: owner, env: kcEnv, timeout: 5 * time.Minute,
+		paths: kcPaths, argv: []string{"build"}, as: owner, env: kcEnv, timeout: 5 * time.Minute, holds: true,
 	},
 	"kc-bootstrap-service": {
 		paths: kcPaths,
 		argv: []string{"bootstrap-admin", "service", "--optimized", "--no-prompt",
 			"--client-id=$1", "--client-secret:env=WATCHDOG_SECRET"},
 		places: []string{patRealm}, as: "{keycloak-user}", env: kcEnv, port: kcPort,
-		secrets: []string{"WATCHDOG_SECRET"}, timeout: 2 * time.Minute,
+		secrets: []string{"WATCHDOG_SECRET"}, timeout: 2 * time.Minute, holds: true,
 	},
 	"kc-export-dir": {
 		paths:  kcPaths,
 		argv:   []string{"export", "--optimized", "--dir=$1", "--realm=$2", "--users=different_files", "--users-per-file=500"},
 		places: []string{patFile, patRealm}, as: "{keycloak-user}", env: kcEnv, port: kcPort,
-		private: true, timeout: 5 * time.Minute,
+		private: true, timeout: 5 * time.Minute, holds: true,
 	},
 	"kc-help": {
 		paths: kcPaths, argv: []string{"start", "--help-all"}, as: "{keycloak-user}", env: kcEnv, timeout: time.Minute,

@@ -267,7 +267,11 @@ func (e *Engine) consider(ctx context.Context) {
 	}
 	before := e.actions
 	e.memory.Stand(e.Host.Now(), e.diagnoses)
-	e.actions = rules.Decide(e.Host.Now(), e.Book, e.diagnoses, e.memory, e.Policy())
+	policy := e.Policy()
+	if policy.Hold != "" {
+		e.memory.Held = e.Host.Now()
+	}
+	e.actions = rules.Decide(e.Host.Now(), e.Book, e.diagnoses, e.memory, policy)
 	e.say(before)
 	for i, a := range e.actions {
 		for _, p := range a.Look {

@@ -199,7 +199,10 @@ func (w *watchdog) kill(after string) {
 	w.t.Helper()
 	code, out := w.in("idp", "timeout -s KILL "+after+" watchdog install; rc=$?; pkill -KILL -x apt-get; pkill -KILL -x dpkg; exit $rc")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	w.t.Logf("killed after %s s (exit code %d) at: %s", after, code, lines[len(lines)-1])
+	if code != 137 { // not by the kill: it ended before, or could not go on
+		w.t.Errorf("after %s s install ended by itself, exit code %d:\n%s", after, code, out)
+	}
+	w.t.Logf("killed after %s s at: %s", after, lines[len(lines)-1])
 }
 
 func (w *watchdog) secondInstall() {
