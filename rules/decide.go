@@ -11,8 +11,9 @@ import (
 
 // A Sighting is how one fault has been seen without a break.
 type Sighting struct {
-	// First and Last are when the first and the newest look that saw it began.
-	First, Last time.Time
+	// First and Began are when the first and the newest look that saw it began,
+	// Last is when the newest one was done: a hung target takes its time.
+	First, Began, Last time.Time
 	Looks       int // how many looks saw it
 	// Cause is since when it has stood as a cause: a symptom's time does not
 	// count for what has to last.
@@ -168,7 +169,7 @@ func decide(now time.Time, b Book, d Diagnosis, m Memory, p Policy) Action {
 	if p.Hold != "" {
 		return set(Hold, "%s", p.Hold)
 	}
-	if m.Sightings[d.Fault].Last.Before(m.Held) {
+	if m.Sightings[d.Fault].Began.Before(m.Held) {
 		a.Look = d.Probes
 		return set(Wait, "looks again, after the hold")
 	}

@@ -182,7 +182,7 @@ func TestDecideWantsAFreshLook(t *testing.T) {
 func TestDecideLooksAgainAfterAHold(t *testing.T) {
 	for _, fault := range []Ref{On("service.dead", "nginx"), On("door.open", "")} {
 		m := Memory{
-			Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Last: noon.Add(-time.Second), Looks: 9}},
+			Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Began: noon.Add(-time.Second), Last: noon.Add(-time.Second), Looks: 9}},
 			Held:      noon.Add(-time.Millisecond),
 		}
 		ds := Diagnose(testBook(), failing(fault))

@@ -225,7 +225,7 @@ func (e *Engine) sight(r probes.Result) {
 				e.schedule.hasten(p, now)
 			}
 		}
-		s.Last = r.At
+		s.Began, s.Last = r.At, now
 		s.Looks++
 		e.memory.Sightings[ref] = s
 		if s.Looks < 3 {

@@ -27,6 +27,7 @@ type world struct {
 	ran    []string
 	hung   map[string]bool // probes that never answer
 	looks  map[string]int
+	late   time.Duration // how long it takes a probe to see a fault
 }
 
 func (w *world) set(there bool, refs ...rules.Ref) {
@@ -51,7 +52,7 @@ type look struct {
 }
 
 func (l look) Spec() probes.Spec {
-	return probes.Spec{ID: "probe." + string(l.code), Codes: []probes.Code{l.code}, Every: l.every, Timeout: time.Second}
+	return probes.Spec{ID: "probe." + string(l.code), Codes: []probes.Code{l.code}, Every: l.every, Timeout: 3 * time.Second}
 }
 
 func (l look) Observe(ctx context.Context, _ *host.Host) ([]probes.Finding, error) {
@@ -68,6 +69,9 @@ func (l look) Observe(ctx context.Context, _ *host.Host) ([]probes.Finding, erro
 	if hung {
 		<-ctx.Done()
 		return nil, ctx.Err()
+	}
+	if len(out) > 0 {
+		time.Sleep(l.w.late)
 	}
 	return out, nil
 }
@@ -340,6 +344,21 @@ func TestSlowLooksDoNotRaiseWhatWasHealed(t *testing.T) {
 		}
 		if s := r.snapshot(); s.State != "ok" || len(s.Recent) != 1 {
 			t.Errorf("state %s, attempts %+v", s.State, s.Recent)
+		}
+	})
+}
+
+func TestAFaultThatTakesLongToSeeIsHealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.heals["start"] = []rules.Ref{dead}
+		r.late = 2500 * time.Millisecond
+		r.set(true, dead)
+		time.Sleep(30 * time.Second)
+		if got := r.did(); len(got) != 1 {
+			t.Errorf("ran %v, want start once", got)
 		}
 	})
 }
