@@ -14,7 +14,7 @@ type Sighting struct {
 	// First and Began are when the first and the newest look that saw it began,
 	// Last is when the newest one was done: a hung target takes its time.
 	First, Began, Last time.Time
-	Looks       int // how many looks saw it
+	Looks              int // how many looks saw it
 	// Cause is since when it has stood as a cause: a symptom's time does not
 	// count for what has to last.
 	Cause time.Time

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"watchdog/packaging/lab/apt"
 )
 
 // tool is a program of the machine that the lab runs, and why.
@@ -41,18 +43,21 @@ func (l *Lab) installTools(ctx context.Context) error {
 		return &Refusal{"install " + strings.Join(names, ", ") + " first: the lab needs them, and only knows apt-get to fetch them"}
 	}
 	l.say.line("this machine: installing %s", strings.Join(why, ", "))
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	install := append([]string{"-y", "-q", "-o", "DPkg::Lock::Timeout=120", "--no-install-recommends", "install"}, names...)
-	err := l.run("this machine", l.command(ctx, "apt-get", install...))
+	install := append([]string{"--no-install-recommends", "install"}, names...)
+	run := func(what string) func(*exec.Cmd) error {
+		return func(c *exec.Cmd) error { return l.run(what, l.command(ctx, c.Args[0], c.Args[1:]...)) }
+	}
+	err := apt.Run(ctx, run("this machine"), install...)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	// Package lists that are missing or old are the common cause.
-	if e := l.run("this machine: package lists", l.command(ctx, "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", "update")); e != nil {
+	if e := apt.Run(ctx, run("this machine: package lists"), "update"); e != nil {
 		return errors.Join(err, e)
 	}
-	return l.run("this machine", l.command(ctx, "apt-get", install...))
+	return apt.Run(ctx, run("this machine"), install...)
 }
 
 // fetchPebble builds the ACME server once.

@@ -5,11 +5,14 @@ package need
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"watchdog/packaging/lab/apt"
 )
 
 // installTime bounds one installation; another test's may have to end first.
@@ -29,11 +32,16 @@ func Program(t testing.TB, pattern, pkg string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), installTime)
 	defer cancel()
-	for _, args := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", pkg}} {
-		c := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-o", "DPkg::Lock::Timeout=300"}, args...)...)
-		c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("install %s for this test: %v\n%s", pkg, err, out)
+	for _, args := range [][]string{{"update"}, {"install", "--no-install-recommends", pkg}} {
+		err := apt.Run(ctx, func(c *exec.Cmd) error {
+			out, err := c.CombinedOutput()
+			if err != nil {
+				err = fmt.Errorf("%w\n%s", err, out)
+			}
+			return err
+		}, args...)
+		if err != nil {
+			t.Fatalf("install %s for this test: %v", pkg, err)
 		}
 	}
 	if !there(pattern) {
