@@ -139,3 +139,19 @@ func (c Call) Pass(ctx context.Context, w Hands) error { return c.Do(ctx, w) }
 
 // Settled implements [Effect].
 func (c Call) Settled(context.Context, *host.Host) error { return nil }
+
+// Until is an effect that does nothing but wait.
+type Until struct {
+	What  string // "keycloak is ready"
+	Ready func(ctx context.Context, h *host.Host) error
+}
+
+func (u Until) String() string { return "wait until " + u.What }
+
+// Do implements [Effect].
+func (u Until) Do(context.Context, Hands) error { return nil }
+
+// Settled implements [Effect].
+func (u Until) Settled(ctx context.Context, h *host.Host) error {
+	return Await(ctx, func(ctx context.Context) error { return u.Ready(ctx, h) })
+}

@@ -55,8 +55,21 @@ func (r Service) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	// What is on its way and never gets there is for the second rung.
 	if !running {
 		p.Effects = append(p.Effects, Do{Verb: Start, Unit: unit, Ready: r.Ready})
+	} else if r.Ready != nil && !answers(ctx, h, r.Ready) {
+		// It was started a moment ago, perhaps by a run that did not live to
+		// see it ready: what comes after it needs it ready.
+		p.Effects = append(p.Effects, Until{What: r.Name + " is ready", Ready: r.Ready})
 	}
 	return p, nil
+}
+
+// answerTime is how long a service that runs may take to say that it is ready.
+const answerTime = 2 * time.Second
+
+func answers(ctx context.Context, h *host.Host, ready func(context.Context, *host.Host) error) bool {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return ready(ctx, h) == nil
 }
 
 // A ServiceRestart is the second rung of [Service], for what runs and does not

@@ -120,3 +120,24 @@ func TestPostgresReady(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestServiceThatRunsAndIsNotReady: a run that was killed has started it and not
+// seen it ready; what comes next in an installation needs it so.
+func TestServiceThatRunsAndIsNotReady(t *testing.T) {
+	m := remedytest.New(hosttest.Service(host.Unit{Name: "keycloak.service", State: host.Running, Enabled: true}))
+	asked := 0
+	r := remedies.Service{Name: "keycloak", Ready: func(context.Context, *host.Host) error {
+		if asked++; asked < 4 {
+			return errors.New("starting")
+		}
+		return nil
+	}}
+	p := plan(t, r, m)
+	same(t, "lines", []string{"wait until keycloak is ready"}, p.Lines())
+	if err := p.Apply(t.Context(), m, m.Host(), nil); err != nil || asked < 4 {
+		t.Errorf("asked %d times, %v", asked, err)
+	}
+	if p := plan(t, r, m); !p.Empty() {
+		t.Errorf("a service that is ready: %q", p.Lines())
+	}
+}
