@@ -78,6 +78,17 @@ func (p Plan) Empty() bool {
 	return len(p.Steps) == 0 && len(p.Edits) == 0 && len(p.Effects) == 0
 }
 
+// OnlyWaits reports whether all there is to do is to wait: for an installation
+// that goes on after, and nothing for one who heals.
+func (p Plan) OnlyWaits() bool {
+	for _, e := range p.Effects {
+		if _, ok := e.(Until); !ok {
+			return false
+		}
+	}
+	return len(p.Steps) == 0 && len(p.Edits) == 0
+}
+
 // Lines describes the plan, one line a change. Gates are left out: they change
 // nothing.
 func (p Plan) Lines() []string {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"time"
 
 	"watchdog/probes/host"
 )
@@ -44,7 +45,7 @@ func (s Packages) Done(_ context.Context, h *host.Host) (bool, error) {
 // date are told of only when the installation fails too: a broken third-party
 // source should not keep out a package that another one has.
 func (s Packages) Do(ctx context.Context, w Hands, _ *host.Host) error {
-	if _, err := w.Run(ctx, Command{Name: "packages-repair"}); err != nil {
+	if err := repair(ctx, w); err != nil {
 		return err
 	}
 	_, stale := w.Run(ctx, Command{Name: "packages-update"})
@@ -55,6 +56,31 @@ func (s Packages) Do(ctx context.Context, w Hands, _ *host.Host) error {
 		return errors.Join(err, stale)
 	}
 	return nil
+}
+
+// What a package manager that was killed had started (a package's script, a
+// debconf) may outlive it for a while and hold its locks.
+const (
+	repairTries = 4
+	repairPause = 5 * time.Second
+)
+
+// repair finishes what an interrupted run left half done. A package manager that
+// is busy is said at once.
+func repair(ctx context.Context, w Hands) (err error) {
+	for try := range repairTries {
+		if try > 0 {
+			select {
+			case <-ctx.Done():
+				return errors.Join(err, ctx.Err())
+			case <-time.After(repairPause):
+			}
+		}
+		if _, err = w.Run(ctx, Command{Name: "packages-repair"}); err == nil || errors.Is(err, ErrBusy) {
+			return err
+		}
+	}
+	return err
 }
 
 // dpkgStatus is dpkg's own record of packages.

@@ -17,6 +17,8 @@ const (
 	Failed     Outcome = "failed"    // the plan could not be applied, and was put back
 	Unproved   Outcome = "unproved"  // it was applied, and the fault stayed: put back
 	Unneeded   Outcome = "unneeded"  // the remedy found nothing to do
+	PutOff     Outcome = "put off"   // somebody else was changing the host: nothing was done
+	Unclear    Outcome = "unclear"   // applied, and it could not be seen whether it helped
 	Cut        Outcome = "cut short" // the daemon ended in the middle
 )
 
@@ -32,67 +34,61 @@ type Attempt struct {
 	Detail  string    `json:"detail,omitempty"`
 }
 
-// rung counts the attempts in a row that did not help.
-func rung(now time.Time, d Diagnosis, past []Attempt) int {
+// made returns the attempts that were really made against d's fault within its
+// budget's time, oldest first. One from the future was made before the clock
+// was set back, and tells nothing.
+func made(now time.Time, d Diagnosis, past []Attempt) []Attempt {
+	var out []Attempt
+	for _, a := range past {
+		if a.Fault == d.Fault && a.Outcome != PutOff && !a.At.After(now) && now.Sub(a.At) < d.Rule.budget().Within {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// rung counts the attempts in a row that did not help, given that the fault is
+// there again since first.
+func rung(first time.Time, tried []Attempt) int {
 	n := 0
-	for i := len(past) - 1; i >= 0; i-- {
-		a := past[i]
-		if a.Fault != d.Fault {
-			continue
-		}
-		if !a.wasted(now) || now.Sub(a.At) > d.Rule.budget().Within {
-			break
-		}
+	for i := len(tried) - 1; i >= 0 && tried[i].wasted(first); i-- {
 		n++
 	}
 	return n
 }
 
-// wasted reports whether the attempt did not help, given that its fault is
-// there again now.
-func (a Attempt) wasted(now time.Time) bool {
+// wasted reports whether the attempt did not help, given that its fault has been
+// seen again since first.
+func (a Attempt) wasted(first time.Time) bool {
 	switch a.Outcome {
 	case Failed, Unproved, Unneeded:
 		return true
 	case Healed:
-		return now.Sub(a.Ended) < relapse
+		return first.Sub(a.Ended) < relapse
 	}
 	return false
 }
 
-// spent counts the attempts of the rule on this subject within its budget's
-// time.
-func spent(now time.Time, d Diagnosis, past []Attempt) int {
-	n := 0
-	for _, a := range past {
-		if a.Fault == d.Fault && now.Sub(a.At) < d.Rule.budget().Within {
-			n++
-		}
-	}
-	return n
-}
-
 // backoff returns when the next attempt may be made: exponential, with jitter
 // that is a function of the attempt, so that Decide stays pure and two hosts
-// still differ.
-func backoff(d Diagnosis, past []Attempt) time.Time {
-	wait := backoffBase
-	var last Attempt
-	for _, a := range past {
-		if a.Fault != d.Fault {
-			continue
+// still differ. What was put off is tried again at an even pace.
+func backoff(now time.Time, d Diagnosis, past, tried []Attempt) time.Time {
+	for i := len(past) - 1; i >= 0; i-- {
+		if a := past[i]; a.Fault == d.Fault && !a.At.After(now) {
+			if a.Outcome == PutOff {
+				return a.Ended.Add(putOffPace)
+			}
+			break
 		}
-		if last.Fault == a.Fault && a.At.Sub(last.Ended) < d.Rule.budget().Within {
-			wait = min(2*wait, backoffMost)
-		}
-		last = a
 	}
-	if last.Outcome == "" || last.Ended.IsZero() {
+	if len(tried) == 0 {
 		return time.Time{}
 	}
-	if last.Outcome == Healed || last.Outcome == Cut {
+	last := tried[len(tried)-1]
+	if last.Ended.IsZero() || last.Outcome == Healed || last.Outcome == Cut {
 		return time.Time{}
 	}
+	wait := min(backoffBase<<min(len(tried)-1, 16), backoffMost)
 	h := fnv.New32a()
 	fmt.Fprint(h, last.Fault, last.At.UnixNano())
 	jitter := time.Duration(h.Sum32()%1000) * wait / 4000

@@ -91,6 +91,8 @@ const (
 	// backoffBase doubles with every attempt that did not help.
 	backoffBase = 2 * time.Second
 	backoffMost = 5 * time.Minute
+	// putOffPace is how often it is tried while somebody else changes the host.
+	putOffPace = 5 * time.Second
 	// settling is how long what depends on a healed fault is left alone.
 	settling = 5 * time.Second
 )
@@ -137,7 +139,8 @@ func decide(now time.Time, b Book, d Diagnosis, m Memory, p Policy) Action {
 	case p.ModeOf(d.Rule) == Observe:
 		return set(Report, "its mode is observe")
 	}
-	a.Rung = rung(now, d, m.Attempts)
+	tried := made(now, d, m.Attempts)
+	a.Rung = rung(m.Sightings[d.Fault].First, tried)
 	a.Remedy = d.Rule.Remedy(a.Rung, d.Fault.Subject)
 	if p.Hold != "" {
 		return set(Hold, "%s", p.Hold)
@@ -152,12 +155,12 @@ func decide(now time.Time, b Book, d Diagnosis, m Memory, p Policy) Action {
 			return set(Wait, "%s", reason)
 		}
 	}
-	if n, budget := spent(now, d, m.Attempts), d.Rule.budget(); n >= budget.Attempts {
+	if n, budget := len(tried), d.Rule.budget(); n >= budget.Attempts {
 		return set(GaveUp, "%d attempts within %s did not last; a person has to look", n, budget.Within)
 	}
-	if until := backoff(d, m.Attempts); now.Before(until) {
+	if until := backoff(now, d, m.Attempts, tried); now.Before(until) {
 		a.Until = until
-		return set(Wait, "backs off after an attempt that did not help")
+		return set(Wait, "backs off after the last attempt")
 	}
 	if p.ModeOf(d.Rule) == Ask {
 		return set(Asking, "waits for approval")

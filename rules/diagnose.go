@@ -167,7 +167,7 @@ func (b Book) walk(from Ref, found map[Ref]*Diagnosis, states map[string]probes.
 func (b Book) unseen(code probes.Code, states map[string]probes.State) []string {
 	tell := b.Tells[code]
 	for _, p := range tell {
-		if states[p] != probes.Unknown {
+		if s := states[p]; s != "" && s != probes.Unknown { // "": has not looked yet
 			return nil
 		}
 	}

@@ -40,7 +40,9 @@ var serverTable = []Rule{
 		Code: keycloak.Hung, Title: "Keycloak accepts and does not answer", Severity: Critical,
 		Explain: "The process lives and its ports accept, but no answer comes: it is stopped, out of memory and collecting garbage, or waits for " +
 			"a database that hangs. systemd sees nothing wrong. It is restarted; sessions are in the database and survive that.",
-		DependsOn: slices.Concat(by(postgres.Hung, system.DiskFull), []Ref{On(system.ServiceStuck, "keycloak")}),
+		// Without its database readiness waits for a connection, too long for
+		// a look.
+		DependsOn: slices.Concat(by(noDatabase()...), by(system.DiskFull), []Ref{On(system.ServiceStuck, "keycloak")}),
 		For:       5 * time.Second,
 		Remedies:  []string{"service.keycloak.restart"},
 		Fix:       []string{"ps -o pid,stat,wchan:20,cmd -C java    # T: stopped", seeKeycloak, "systemctl restart keycloak"},
@@ -51,8 +53,11 @@ var serverTable = []Rule{
 		Explain: "Nobody answers where Keycloak says whether it is ready, although its service runs. Either health-enabled or the settings of " +
 			"the management interface are gone from keycloak.conf, or the process is on its way down.",
 		DependsOn: keycloakOff(),
-		Remedies:  []string{"keycloak.conf", "service.keycloak.restart"},
-		Fix:       []string{"ss -ltnp 'sport = :9000'", "grep -n -e health -e management /etc/keycloak/keycloak.conf", seeKeycloak},
+		// A start opens this port last but one: whoever restarts Keycloak by
+		// hand is not to be interrupted.
+		For:      time.Minute,
+		Remedies: []string{"keycloak.conf", "service.keycloak.restart"},
+		Fix:      []string{"ss -ltnp 'sport = :9000'", "grep -n -e health -e management /etc/keycloak/keycloak.conf", seeKeycloak},
 	},
 	{
 		Code: keycloak.ConfigRejected, Title: "Keycloak refuses its configuration", Severity: Critical,

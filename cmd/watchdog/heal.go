@@ -66,19 +66,31 @@ func (m *machine) heal(ctx context.Context, only []string, dryRun bool, out io.W
 	if err != nil {
 		return usageError{err}
 	}
-	ds := rules.Diagnose(m.book, probes.Run(ctx, m.host, m.probes, nil))
+	seen := m.lookAgain(ctx, m.probes, probes.Run(ctx, m.host, m.probes, nil))
+	ds := rules.Diagnose(m.book, seen)
+	rep := newReport(m.stack, seen, ds)
 	ds = slices.DeleteFunc(ds, func(d rules.Diagnosis) bool {
 		return d.Verdict != rules.Cause || len(only) > 0 && !slices.Contains(only, string(d.Fault.Code))
 	})
 	if len(ds) == 0 {
 		fmt.Fprintln(out, "nothing to heal: no such cause is there now")
-		return nil
+		return rep.exit()
 	}
 	var failed error
 	for _, d := range ds {
 		fmt.Fprintf(out, "%s: %s\n", d.Fault, d.Finding.Summary)
+		if mode := m.policy().ModeOf(d.Rule); mode != rules.Auto && !slices.Contains(only, string(d.Fault.Code)) {
+			fmt.Fprintf(out, "  left alone: its mode is %s; name it to heal it: watchdog heal %s\n", mode, d.Fault.Code)
+			failed = errUnhealed
+			continue
+		}
+		if hold := m.policy().Hold; hold != "" && !dryRun {
+			return fmt.Errorf("nothing more is changed: %s", hold)
+		}
 		if err := m.healOne(ctx, d, byID, dryRun, out); err != nil {
-			fmt.Fprintf(out, "  %v\n", err)
+			if !errors.Is(err, errUnhealed) {
+				fmt.Fprintf(out, "  %v\n", err)
+			}
 			failed = errUnhealed
 		}
 	}
@@ -86,12 +98,20 @@ func (m *machine) heal(ctx context.Context, only []string, dryRun bool, out io.W
 }
 
 // healOne plans, applies and proves the first remedy of one cause.
-func (m *machine) healOne(ctx context.Context, d rules.Diagnosis, byID map[string]remedies.Remedy, dryRun bool, out io.Writer) error {
+func (m *machine) healOne(whole context.Context, d rules.Diagnosis, byID map[string]remedies.Remedy, dryRun bool, out io.Writer) error {
 	if len(d.Rule.Remedies) == 0 {
 		return errors.New("there is no remedy from here; watchdog diagnose says what a person does")
 	}
-	r := byID[d.Rule.Remedy(0, d.Fault.Subject)]
-	ctx, cancel := context.WithTimeout(ctx, r.Spec().Timeout)
+	id := d.Rule.Remedy(0, d.Fault.Subject)
+	r := byID[id]
+	if r == nil {
+		return fmt.Errorf("there is no remedy %s on this host", id)
+	}
+	if !dryRun && m.gone(whole, d) == nil {
+		fmt.Fprintln(out, "  gone meanwhile")
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(whole, r.Spec().Timeout)
 	defer cancel()
 	plan, err := m.journal.Plan(ctx, r, m.host)
 	if err != nil {
@@ -102,26 +122,29 @@ func (m *machine) healOne(ctx context.Context, d rules.Diagnosis, byID map[strin
 			fmt.Fprintf(out, "  would %s\n", l)
 		}
 		fmt.Fprint(out, plan.Diff())
-		return nil
+		return errUnhealed
 	}
-	if plan.Empty() {
+	if plan.Empty() || plan.OnlyWaits() {
 		return fmt.Errorf("remedy %s finds nothing to do", plan.Remedy)
 	}
 	if err := m.journal.Apply(ctx, plan, m.hands, m.host, &printer{w: out}); err != nil {
 		return err
 	}
-	proof, stop := context.WithTimeout(ctx, proveTime)
+	proof, stop := context.WithTimeout(whole, proveTime)
 	defer stop()
 	err = remedies.Await(proof, func(ctx context.Context) error { return m.gone(ctx, d) })
 	if err == nil {
 		fmt.Fprintln(out, "  healed")
 		return nil
 	}
-	if len(plan.Edits) == 0 {
-		return err
+	if len(plan.Edits) == 0 || !errors.Is(err, errStill) || whole.Err() != nil {
+		return err // what could not be seen to have failed stays
 	}
-	return errors.Join(fmt.Errorf("it did not help and was put back: %w", err), m.journal.Revert(ctx, plan, m.hands, m.host, &printer{w: out}))
+	return errors.Join(fmt.Errorf("it did not help and is put back: %w", err), m.journal.Revert(whole, plan, m.hands, m.host, &printer{w: out}))
 }
+
+// errStill says that a fault was seen again after its remedy.
+var errStill = errors.New("still there")
 
 // gone reports whether the probes that found a fault find it no more.
 func (m *machine) gone(ctx context.Context, d rules.Diagnosis) error {
@@ -135,7 +158,7 @@ func (m *machine) gone(ctx context.Context, d rules.Diagnosis) error {
 		}
 		for _, f := range r.Findings {
 			if rules.On(f.Code, f.Subject) == d.Fault {
-				return fmt.Errorf("still there: %s", f.Summary)
+				return fmt.Errorf("%w: %s", errStill, f.Summary)
 			}
 		}
 	}

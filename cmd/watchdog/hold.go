@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"watchdog/probes/host"
 	"watchdog/rules"
 	"watchdog/rules/ledger"
 )
@@ -25,7 +27,10 @@ const (
 
 // policy is what the site and the people at work allow right now.
 func (m *machine) policy() rules.Policy {
-	return rules.Policy{Mode: m.stack.Mode, Modes: m.stack.Modes, Hold: held(m.host.Now())}
+	return rules.Policy{
+		Mode: m.stack.Mode, Modes: m.stack.Modes,
+		Hold: cmp.Or(held(m.host.Now()), host.PackageManagerAtWork(m.host.Facts.Packages)),
+	}
 }
 
 // held says why nothing may be changed, or nothing. A hold that can't be read

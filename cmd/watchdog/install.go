@@ -122,15 +122,20 @@ func (m *machine) waitLock(ctx context.Context, progress io.Writer) (func(), err
 	defer cancel()
 	var unlock func()
 	said := false
+	var broken error
 	err := remedies.Await(ctx, func(context.Context) (err error) {
 		unlock, err = lock()
-		if errors.Is(err, errLocked) && !said {
+		switch {
+		case errors.Is(err, errLocked) && !said:
 			said = true
-			fmt.Fprintln(progress, "waiting: "+err.Error())
+			fmt.Fprintln(progress, "waiting: "+errLocked.Error())
+		case err != nil && !errors.Is(err, errLocked):
+			broken = err
+			return nil // waiting does not mend it
 		}
 		return err
 	})
-	return unlock, err
+	return unlock, errors.Join(err, broken)
 }
 
 // proveTime is how long what was just installed may take to answer.

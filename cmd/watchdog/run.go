@@ -50,11 +50,22 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return usageError{err}
 	}
+	// Without its ledger the engine goes on looking, and changes nothing: it
+	// would not know what it has tried.
+	policy := m.policy
+	var memory engine.Ledger
 	led, attempts, err := openLedger(m, log)
 	if err != nil {
-		return err
+		log.Error("no ledger: observing only", "err", err.Error())
+		policy = func() rules.Policy {
+			p := m.policy()
+			p.Mode = rules.Observe
+			return p
+		}
+	} else {
+		defer led.Close()
+		memory = led
 	}
-	defer led.Close()
 	l, err := control.Listen(control.Socket)
 	if err != nil {
 		return err
@@ -64,9 +75,9 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 		Host: m.host, Sources: host.Sources(), HostName: m.stack.Self.Name, Probes: m.probes, Book: m.book,
 		Remedy:  func(id string) remedies.Remedy { return byID[id] },
 		Hands:   m.hands,
-		Ledger:  led,
+		Ledger:  memory,
 		Journal: m.journal,
-		Policy:  m.policy,
+		Policy:  policy,
 		Lock:    lock,
 		Log:     log,
 		Notify:  notify,

@@ -142,6 +142,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		e.publish()
 		e.Notify("WATCHDOG=1")
+		// At most keepAlive: a clock that was set back is noticed by then.
 		timer.Reset(min(keepAlive, max(tick, e.nextWake().Sub(e.Host.Now()))))
 	}
 }
@@ -220,7 +221,7 @@ func (e *Engine) waitOver() bool {
 			return true
 		}
 	}
-	return e.work != nil && e.work.proving && !now.Before(e.work.deadline)
+	return e.work != nil && !e.work.deadline.IsZero() && !now.Before(e.work.deadline)
 }
 
 // nextWake is when the loop has to look at something next.
@@ -231,7 +232,7 @@ func (e *Engine) nextWake() time.Time {
 			next = a.Until
 		}
 	}
-	if e.work != nil && e.work.proving && e.work.deadline.Before(next) {
+	if e.work != nil && !e.work.deadline.IsZero() && e.work.deadline.Before(next) {
 		next = e.work.deadline
 	}
 	return next

@@ -38,6 +38,13 @@ func (w *world) set(there bool, refs ...rules.Ref) {
 	}
 }
 
+// change changes what the engine's goroutines read too.
+func (w *world) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
 func (w *world) did() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -57,7 +64,7 @@ func (l look) Spec() probes.Spec {
 
 func (l look) Observe(ctx context.Context, _ *host.Host) ([]probes.Finding, error) {
 	l.w.mu.Lock()
-	hung := l.w.hung[l.Spec().ID]
+	hung, late := l.w.hung[l.Spec().ID], l.w.late
 	l.w.looks[l.Spec().ID]++
 	var out []probes.Finding
 	for f, there := range l.w.faults {
@@ -71,7 +78,7 @@ func (l look) Observe(ctx context.Context, _ *host.Host) ([]probes.Finding, erro
 		return nil, ctx.Err()
 	}
 	if len(out) > 0 {
-		time.Sleep(l.w.late)
+		time.Sleep(late)
 	}
 	return out, nil
 }
@@ -124,6 +131,7 @@ type rig struct {
 	*world
 	mu     sync.Mutex
 	newest Snapshot
+	locked bool
 	stop   func()
 }
 
@@ -151,10 +159,21 @@ func start(t *testing.T, table []rules.Rule, hold *string, more ...func(*world) 
 		Host: &host.Host{Now: time.Now}, HostName: "idp", Probes: ps, Book: rules.NewBook(table, ps),
 		Remedy:  func(id string) remedies.Remedy { return byID[id] },
 		Journal: ledger.Journal{Dir: t.TempDir()},
-		Policy:  func() rules.Policy { return rules.Policy{Hold: *hold} },
-		Lock:    func() (func(), error) { return func() {}, nil },
-		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Notify:  func(string) {},
+		Policy: func() rules.Policy {
+			r.world.mu.Lock()
+			defer r.world.mu.Unlock()
+			return rules.Policy{Hold: *hold}
+		},
+		Lock: func() (func(), error) {
+			r.world.mu.Lock()
+			defer r.world.mu.Unlock()
+			if r.locked {
+				return nil, errors.New("locked")
+			}
+			return func() {}, nil
+		},
+		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Notify: func(string) {},
 		Published: func(s Snapshot) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -190,7 +209,7 @@ func TestHealsTheCauseOnce(t *testing.T) {
 		r := start(t, table, &hold)
 		defer r.stop()
 		time.Sleep(7 * time.Second)
-		r.heals["start"] = []rules.Ref{dead, issuer}
+		r.change(func() { r.heals["start"] = []rules.Ref{dead, issuer} })
 		r.set(true, issuer, dead)
 		time.Sleep(10 * time.Second)
 		if got := r.did(); len(got) != 1 || got[0] != "start" {
@@ -212,8 +231,8 @@ func TestASymptomSeenFirstIsNotActedOn(t *testing.T) {
 		r := start(t, table, &hold)
 		defer r.stop()
 		time.Sleep(11 * time.Second) // the next look of issuer.down is at 20 s, of service.dead at 15 s
-		r.heals["start"] = []rules.Ref{dead, issuer}
-		r.heals["soft"] = []rules.Ref{issuer}
+		r.change(func() { r.heals["start"] = []rules.Ref{dead, issuer} })
+		r.change(func() { r.heals["soft"] = []rules.Ref{issuer} })
 		time.Sleep(8900 * time.Millisecond)
 		r.set(true, issuer, dead)
 		time.Sleep(10 * time.Second)
@@ -228,7 +247,7 @@ func TestAnUnprovedRemedyIsPutBackAndTheNextRungTried(t *testing.T) {
 		hold := ""
 		r := start(t, table, &hold)
 		defer r.stop()
-		r.heals["hard"] = []rules.Ref{issuer} // soft changes something, and does not help
+		r.change(func() { r.heals["hard"] = []rules.Ref{issuer} }) // soft changes something, and does not help
 		r.set(true, issuer)
 		time.Sleep(3 * time.Minute)
 		got := r.did()
@@ -250,7 +269,7 @@ func TestHoldHoldsAndLetsGo(t *testing.T) {
 		hold := "held by a test"
 		r := start(t, table, &hold)
 		defer r.stop()
-		r.heals["start"] = []rules.Ref{dead}
+		r.change(func() { r.heals["start"] = []rules.Ref{dead} })
 		r.set(true, dead)
 		time.Sleep(time.Minute)
 		if got := r.did(); len(got) != 0 {
@@ -259,7 +278,7 @@ func TestHoldHoldsAndLetsGo(t *testing.T) {
 		if a := r.snapshot().Faults[0].Action; a.Kind != rules.Hold || a.Reason != "held by a test" {
 			t.Errorf("action %+v", a)
 		}
-		hold = ""
+		r.change(func() { hold = "" })
 		time.Sleep(10 * time.Second)
 		if got := r.did(); len(got) != 1 {
 			t.Errorf("ran %v after the hold", got)
@@ -275,8 +294,13 @@ func TestGivesUpAndRecovers(t *testing.T) {
 		r.set(true, rules.On("odd", ""))
 		time.Sleep(20 * time.Minute)
 		s := r.snapshot()
-		if n := len(s.Recent); n < 6 || n > 9 {
-			t.Errorf("%d attempts in 20 minutes, want the budget's 6 per 15 minutes", n)
+		if len(s.Recent) < 6 {
+			t.Fatalf("%d attempts in 20 minutes", len(s.Recent))
+		}
+		for i, a := range s.Recent[6:] {
+			if gap := a.At.Sub(s.Recent[i].At); gap < 15*time.Minute {
+				t.Errorf("seven attempts within %s, want the budget's 6 per 15 minutes", gap)
+			}
 		}
 		if s.Recent[0].Outcome != rules.Unneeded || s.Recent[1].Outcome != rules.Failed {
 			t.Errorf("outcomes %s, %s", s.Recent[0].Outcome, s.Recent[1].Outcome)
@@ -294,9 +318,11 @@ func TestAHungProbeDelaysNoOther(t *testing.T) {
 		hold := ""
 		r := start(t, table, &hold)
 		defer r.stop()
-		r.hung["probe.issuer.down"] = true
+		r.change(func() { r.hung["probe.issuer.down"] = true })
 		time.Sleep(61 * time.Second)
-		if n := r.looks["probe.service.dead"]; n < 12 || n > 14 {
+		n := 0
+		r.change(func() { n = r.looks["probe.service.dead"] })
+		if n < 12 || n > 14 {
 			t.Errorf("%d looks in a minute at one every 5 s", n)
 		}
 		s := r.snapshot()
@@ -335,7 +361,7 @@ func TestSlowLooksDoNotRaiseWhatWasHealed(t *testing.T) {
 			return []probes.Probe{slow{l, ".v4"}, slow{l, ".v6"}} // two agree, which would confirm it
 		})
 		defer r.stop()
-		r.heals["start"] = []rules.Ref{dead}
+		r.change(func() { r.heals["start"] = []rules.Ref{dead} })
 		time.Sleep(4 * time.Second)
 		r.set(true, dead)
 		time.Sleep(20 * time.Second)
@@ -353,12 +379,57 @@ func TestAFaultThatTakesLongToSeeIsHealed(t *testing.T) {
 		hold := ""
 		r := start(t, table, &hold)
 		defer r.stop()
-		r.heals["start"] = []rules.Ref{dead}
-		r.late = 2500 * time.Millisecond
+		r.change(func() { r.heals["start"] = []rules.Ref{dead} })
+		r.change(func() { r.late = 2500 * time.Millisecond })
 		r.set(true, dead)
 		time.Sleep(30 * time.Second)
 		if got := r.did(); len(got) != 1 {
 			t.Errorf("ran %v, want start once", got)
 		}
 	})
+}
+
+func TestWaitingForTheLockCostsNoBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.change(func() { r.locked = true })
+		r.change(func() { r.heals["soft"] = []rules.Ref{issuer} })
+		r.set(true, issuer)
+		time.Sleep(3 * time.Minute)
+		if got := r.did(); len(got) != 0 {
+			t.Fatalf("ran %v without the lock", got)
+		}
+		r.change(func() { r.locked = false })
+		time.Sleep(time.Minute)
+		if got := r.did(); len(got) != 1 || got[0] != "soft" {
+			t.Errorf("ran %v, want the first rung once", got)
+		}
+	})
+}
+
+func TestAHoldStopsPuttingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.set(true, issuer) // soft changes something, and does not help
+		time.Sleep(20 * time.Second)
+		r.change(func() { hold = "a person repairs it" })
+		time.Sleep(3 * time.Minute)
+		if r.undone != 0 {
+			t.Errorf("%d edits were undone under the hold", r.undone)
+		}
+	})
+}
+
+func TestAClockSetBackDoesNotStopLooking(t *testing.T) {
+	now := time.Unix(1_000_000_000, 0)
+	s := newSchedule([]probes.Probe{look{&world{}, "five", 5 * time.Second}}, now)
+	s.due(now)
+	s.done("probe.five", now, false)
+	if n := len(s.due(now.Add(-time.Hour))); n != 1 {
+		t.Errorf("%d due after the clock was set back an hour", n)
+	}
 }

@@ -38,7 +38,8 @@ func (s schedule) due(now time.Time) []probes.Probe {
 	var out []probes.Probe
 	for _, id := range s.order {
 		e := s.entries[id]
-		if e.running || now.Before(e.next) {
+		// Further off than the probe's period: the clock was set back.
+		if e.running || now.Before(e.next) && e.next.Sub(now) <= e.every {
 			continue
 		}
 		e.running = true

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -12,9 +11,6 @@ import (
 
 // take books one result: sightings, statistics, and who has to look again.
 func (e *Engine) take(r probes.Result) {
-	if errors.Is(r.Err, context.Canceled) {
-		return // our own end, not the probe's answer
-	}
 	now := e.Host.Now()
 	if e.outdated(&r) {
 		e.schedule.after(r.Probe, now)

@@ -17,11 +17,9 @@ import (
 type work struct {
 	attempt   rules.Attempt
 	id        uint64
-	rule      rules.Rule
 	predicted []rules.Ref // the cause itself first, then what it explains
 	askers    []string    // the probes whose word counts as proof
 	plan      remedies.Plan
-	cancel    context.CancelFunc
 
 	proving  bool
 	since    time.Time // when the plan had been applied
@@ -37,6 +35,9 @@ type applied struct {
 // errNothing is what applying an empty plan comes to.
 var errNothing = errors.New("nothing to do: what is wrong is not what this remedy changes")
 
+// errNotNow is what an attempt comes to while somebody else changes the host.
+var errNotNow = errors.New("not now")
+
 // proofTime is how long a service's users may take to see it again, beyond the
 // remedy's own time.
 const proofTime = 45 * time.Second
@@ -44,39 +45,49 @@ const proofTime = 45 * time.Second
 // begin writes the intent down and starts the remedy beside the loop.
 func (e *Engine) begin(ctx context.Context, a rules.Action, d rules.Diagnosis) {
 	r := e.Remedy(a.Remedy)
-	if r == nil {
-		e.Log.Error("no such remedy", "remedy", a.Remedy, "code", string(a.Fault.Code))
-		return
-	}
 	w := &work{
 		attempt: rules.Attempt{
 			Fault: a.Fault, Remedy: a.Remedy, Rung: a.Rung, Outcome: rules.Attempting,
 			Seen: e.memory.Sightings[d.Fault].First, At: e.Host.Now(),
 		},
-		rule:      d.Rule,
 		predicted: append([]rules.Ref{d.Fault}, d.Explains...),
 		askers:    e.askers(d),
 	}
-	if e.Ledger != nil {
-		id, err := e.Ledger.Begin(w.attempt)
-		if err != nil {
-			e.Log.Error("cannot write the intent down: not healing", "err", err.Error())
-			return
-		}
-		w.id = id
+	e.work = w
+	e.dirty = true
+	if err := e.intend(w, r); err != nil {
+		e.end(rules.Failed, err.Error())
+		return
 	}
 	e.Log.Info("healing", "code", string(a.Fault.Code), "subject", a.Fault.Subject, "remedy", a.Remedy, "rung", a.Rung, "explains", len(d.Explains))
 	// A plan at work outlives the daemon's own end: it is finished or put
 	// back, within its time.
 	run, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Spec().Timeout)
-	w.cancel = cancel
-	e.work = w
-	e.dirty = true
 	go func() {
 		defer cancel()
 		plan, err := e.apply(run, r)
 		e.applied <- applied{plan, err}
 	}()
+}
+
+// intend writes the intent down. Where that is not possible only what costs
+// little is done, and remembered in memory.
+func (e *Engine) intend(w *work, r remedies.Remedy) error {
+	if r == nil {
+		return fmt.Errorf("there is no remedy %s on this host", w.attempt.Remedy)
+	}
+	if e.Ledger == nil {
+		return nil
+	}
+	id, err := e.Ledger.Begin(w.attempt)
+	if err != nil && r.Spec().Risk > remedies.Blip {
+		return err
+	}
+	if err != nil {
+		e.Log.Error("cannot write the intent down, remembered in memory only", "err", err.Error())
+	}
+	w.id = id
+	return nil
 }
 
 // askers lists the probes that found the cause or one of its symptoms.
@@ -98,15 +109,18 @@ func (e *Engine) askers(d rules.Diagnosis) []string {
 func (e *Engine) apply(ctx context.Context, r remedies.Remedy) (remedies.Plan, error) {
 	unlock, err := e.Lock()
 	if err != nil {
-		return remedies.Plan{}, err
+		return remedies.Plan{}, fmt.Errorf("%w: %w", errNotNow, err)
 	}
 	defer unlock()
 	plan, err := e.Journal.Plan(ctx, r, e.Host)
 	if err != nil {
 		return plan, err
 	}
-	if plan.Empty() {
+	if plan.Empty() || plan.OnlyWaits() {
 		return plan, errNothing
+	}
+	if hold := e.Policy().Hold; hold != "" { // planning may have taken seconds
+		return plan, fmt.Errorf("%w: %s", errNotNow, hold)
 	}
 	return plan, e.Journal.Apply(ctx, plan, e.Hands, e.Host, steps{e})
 }
@@ -135,6 +149,9 @@ func (e *Engine) tookEffect(a applied) {
 		e.end(rules.Unproved, "the fault stayed; put back what was changed")
 	case errors.Is(a.err, errNothing):
 		e.end(rules.Unneeded, a.err.Error())
+	case errors.Is(a.err, errNotNow), !errors.Is(a.err, remedies.ErrNotBack) &&
+		(errors.Is(a.err, remedies.ErrStale) || errors.Is(a.err, remedies.ErrBusy)):
+		e.end(rules.PutOff, a.err.Error())
 	case a.err != nil:
 		e.end(rules.Failed, a.err.Error())
 	default:
@@ -168,7 +185,9 @@ func (e *Engine) prove(ctx context.Context) {
 		asked := slices.Contains(w.askers, p)
 		for _, f := range r.Findings {
 			if ref := rules.On(f.Code, f.Subject); slices.Contains(w.predicted, ref) {
-				left = append(left, ref)
+				if !r.At.Before(w.since) {
+					left = append(left, ref)
+				}
 				if !asked { // it found the same a little later
 					w.askers, asked = append(w.askers, p), true
 				}
@@ -187,6 +206,10 @@ func (e *Engine) prove(ctx context.Context) {
 	case now.Before(w.deadline):
 		e.ask(now.Add(reprove))
 	case slices.Contains(left, w.attempt.Fault) && len(w.plan.Edits) > 0:
+		if hold := e.Policy().Hold; hold != "" {
+			e.end(rules.Unproved, "the fault stayed; not put back: "+hold)
+			return
+		}
 		e.revert(ctx)
 	case slices.Contains(left, w.attempt.Fault):
 		e.end(rules.Unproved, "the fault stayed")
@@ -195,7 +218,7 @@ func (e *Engine) prove(ctx context.Context) {
 		// another fault's, and stands as a cause of its own from now on.
 		e.end(rules.Healed, fmt.Sprintf("%s stayed and has another cause", left[0]))
 	default:
-		e.end(rules.Unproved, "could not look again in time")
+		e.end(rules.Unclear, "could not look again in time")
 	}
 }
 
@@ -221,7 +244,7 @@ func (e *Engine) end(o rules.Outcome, detail string) {
 	w := e.work
 	now := e.Host.Now()
 	w.attempt.Ended, w.attempt.Outcome, w.attempt.Detail = now, o, detail
-	if e.Ledger != nil {
+	if e.Ledger != nil && w.id != 0 {
 		if err := e.Ledger.End(w.id, w.attempt); err != nil {
 			e.Log.Error("cannot write the outcome down", "err", err.Error())
 		}
@@ -243,10 +266,10 @@ func (e *Engine) finish() error {
 	}
 	e.Log.Info("waiting for the remedy at work", "remedy", e.work.attempt.Remedy)
 	a := <-e.applied
-	if a.err != nil {
-		e.end(rules.Failed, a.err.Error())
-		return nil
+	reverting := e.work.proving
+	e.tookEffect(a)
+	if !reverting && e.work != nil {
+		e.end(rules.Cut, "applied; the daemon ended before its proof")
 	}
-	e.end(rules.Cut, "applied; the daemon ended before its proof")
 	return nil
 }

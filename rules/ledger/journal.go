@@ -54,12 +54,19 @@ func (j Journal) Plan(ctx context.Context, r remedies.Remedy, h *host.Host) (rem
 // Apply applies p and keeps the journal about it. The journal's file stays only
 // when the process dies or putting back did not work.
 func (j Journal) Apply(ctx context.Context, p remedies.Plan, w remedies.Hands, h *host.Host, pr remedies.Progress) error {
+	left, err := j.read(p.Remedy) // begin writes over it
+	if err != nil {
+		return err
+	}
 	if err := j.begin(p); err != nil {
 		return err
 	}
-	err := p.Apply(ctx, w, h, pr)
-	if errors.Is(err, remedies.ErrNotBack) {
+	err = p.Apply(ctx, w, h, pr)
+	switch {
+	case errors.Is(err, remedies.ErrNotBack):
 		return err
+	case err != nil && len(left) > 0: // what an earlier run left is still to be done
+		return errors.Join(err, j.write(p.Remedy, left))
 	}
 	return errors.Join(err, j.end(p.Remedy))
 }
@@ -80,15 +87,19 @@ func (j Journal) begin(p remedies.Plan) error {
 	if len(p.Edits) == 0 || len(records) == 0 {
 		return nil // nothing that could be left half done unseen
 	}
+	return j.write(p.Remedy, records)
+}
+
+func (j Journal) write(remedy string, records []remedies.Record) error {
 	data, err := json.Marshal(records)
 	if err != nil {
-		return fmt.Errorf("journal %s: %w", p.Remedy, err)
+		return fmt.Errorf("journal %s: %w", remedy, err)
 	}
 	if err := os.MkdirAll(j.Dir, 0o700); err != nil {
-		return fmt.Errorf("journal %s: %w", p.Remedy, err)
+		return fmt.Errorf("journal %s: %w", remedy, err)
 	}
-	if err := renameio.WriteFile(j.file(p.Remedy), data, 0o600); err != nil {
-		return fmt.Errorf("journal %s: %w", p.Remedy, err)
+	if err := renameio.WriteFile(j.file(remedy), data, 0o600); err != nil {
+		return fmt.Errorf("journal %s: %w", remedy, err)
 	}
 	return nil
 }

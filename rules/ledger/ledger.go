@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"watchdog/rules"
 )
@@ -37,7 +38,7 @@ func Open(state string, now time.Time) (l *Ledger, aside string, err error) {
 	}
 	path := filepath.Join(state, "ledger")
 	db, err := open(path)
-	if err != nil && !errors.Is(err, bbolt.ErrTimeout) && !errors.Is(err, os.ErrPermission) {
+	if isDamage(err) {
 		aside = path + ".corrupt-" + now.UTC().Format("20060102T150405Z")
 		if mv := os.Rename(path, aside); mv != nil {
 			return nil, "", fmt.Errorf("open ledger %s: %w", path, errors.Join(err, mv))
@@ -50,11 +51,20 @@ func Open(state string, now time.Time) (l *Ledger, aside string, err error) {
 	return &Ledger{db}, aside, nil
 }
 
+// errDamaged says that what the ledger holds can't be read. A full disk or an
+// error of the device is none.
+var errDamaged = errors.New("damaged")
+
+func isDamage(err error) bool {
+	return errors.Is(err, errDamaged) || errors.Is(err, bbolterrors.ErrInvalid) || errors.Is(err, bbolterrors.ErrChecksum) ||
+		errors.Is(err, bbolterrors.ErrVersionMismatch)
+}
+
 func open(path string) (db *bbolt.DB, err error) {
 	// A damaged page makes bbolt panic as well as err.
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("damaged: %v", r)
+			err = fmt.Errorf("%w: %v", errDamaged, r)
 		}
 	}()
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
@@ -62,8 +72,11 @@ func open(path string) (db *bbolt.DB, err error) {
 		return nil, err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		_, err := tx.CreateBucketIfNotExists(attempts)
-		return err
+		b, err := tx.CreateBucketIfNotExists(attempts)
+		if err != nil {
+			return err
+		}
+		return b.ForEach(func(_, _ []byte) error { return nil }) // read whole, while a panic is caught
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -195,11 +195,8 @@ func (r *Runner) atOnce(ctx context.Context, s scenarios.Scenario) (time.Time, e
 		return time.Time{}, err
 	}
 	_, err := r.sh(ctx, s.Host, s.Break)
-	_, thaw := r.sh(context.WithoutCancel(ctx), s.Host, fmt.Sprintf(engine, "CONT"))
-	if err := errors.Join(err, thaw); err != nil {
-		return time.Time{}, err
-	}
-	return r.clock(ctx, s.Host)
+	at, thaw := r.clock(context.WithoutCancel(ctx), s.Host, fmt.Sprintf(engine, "CONT"))
+	return at, errors.Join(err, thaw)
 }
 
 // quiet is how long the host has to stay well to count as healed.
@@ -275,9 +272,10 @@ func (r *Runner) status(ctx context.Context, host string) (engine.Snapshot, erro
 	return snap, nil
 }
 
-// clock is the host's time: the same clock that stamps what the engine did.
-func (r *Runner) clock(ctx context.Context, host string) (time.Time, error) {
-	out, err := r.sh(ctx, host, "date +%s%N")
+// clock is the host's time, by the clock that stamps what the engine does, just
+// before the commands of then.
+func (r *Runner) clock(ctx context.Context, host string, then ...string) (time.Time, error) {
+	out, err := r.sh(ctx, host, strings.Join(append([]string{"date +%s%N"}, then...), " && "))
 	if err != nil {
 		return time.Time{}, err
 	}
