@@ -176,7 +176,7 @@ func (r PostgresDatabase) wasThere(h *host.Host) error {
 	if n == nil && len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf("create database %s: it was there before and is lost; restore it with: watchdog backup restore", r.Database)
+	return fmt.Errorf("create database %s: it was there before and is lost; restore it from the newest backup (watchdog backup list; watchdog explain postgres.database-missing)", r.Database)
 }
 
 // markMade returns the edits that keep in mind that the database was made.

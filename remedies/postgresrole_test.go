@@ -136,7 +136,7 @@ func TestPostgresDatabase(t *testing.T) {
 
 	t.Run("lost, it is not made anew", func(t *testing.T) {
 		m.SetValue("database", "")
-		if _, err := database.Plan(t.Context(), m.Host()); err == nil || !strings.Contains(err.Error(), "watchdog backup restore") {
+		if _, err := database.Plan(t.Context(), m.Host()); err == nil || !strings.Contains(err.Error(), "watchdog backup list") {
 			t.Errorf("planned with error %v", err)
 		}
 		m.SetValue("database", "keycloak")

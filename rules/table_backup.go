@@ -55,9 +55,9 @@ var backupTable = []Rule{
 	},
 	{
 		Code: system.SecretsOpen, Title: "A generated secret can be read by others", Severity: Critical, Door: true,
-		Explain: "{subject} is open to others than root, and whoever read it has the password in it. It is closed at once. Then have a new " +
-			"one made (watchdog rotate): closing alone does not take back what was seen.",
+		Explain: "{subject} is open to others than root, and whoever read it has the password in it. It is closed at once; that does not " +
+			"take back what was seen, so a person changes the password where it is used.",
 		Remedies: []string{"secrets"},
-		Fix:      []string{"chown root:root {subject}", "chmod go= {subject}", "watchdog rotate"},
+		Fix:      []string{"chown root:root {subject}", "chmod go= {subject}"},
 	},
 }

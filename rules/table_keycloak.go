@@ -98,7 +98,7 @@ var serverTable = []Rule{
 			"from a cache, and every login fails. The tables are made at a start only, and the accounts come back from a backup only.",
 		DependsOn: by(postgres.DatabaseMissing),
 		Fix: []string{
-			"watchdog backup list", "systemctl stop keycloak", "watchdog backup restore    # the newest proved one", "systemctl start keycloak",
+			"watchdog backup list", "systemctl stop keycloak", restoreDump, "systemctl start keycloak",
 		},
 		Drill: "kc-schema-gone",
 	},

@@ -21,6 +21,10 @@ func off(service string) []Ref {
 	}
 }
 
+// restoreDump brings the database back from the directory of a backup, which is
+// root's: so the dump comes by standard input.
+const restoreDump = "runuser -u postgres -- pg_restore --clean --if-exists --create -d postgres < DIRECTORY/keycloak.dump"
+
 // onePath makes one fault of what is seen on several paths to the server: one
 // cure serves them all, and what holds on the socket explains the rest.
 func onePath(code probes.Code) []Ref {
@@ -158,7 +162,7 @@ var postgresTable = []Rule{
 		Explain: "There is no database {subject}: with it went all users, clients and sessions. Nothing is created by itself, for an empty " +
 			"database would look like a healthy one. Restore the newest backup; only a stack that never had users may start empty.",
 		Remedies: []string{"postgres.database"},
-		Fix:      []string{"watchdog backup list", "watchdog backup restore    # the newest proved one", "systemctl restart keycloak"},
+		Fix:      []string{"watchdog backup list", restoreDump, "systemctl restart keycloak"},
 		Drill:    "pg-db-gone",
 	},
 	{

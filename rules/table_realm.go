@@ -58,7 +58,7 @@ var realmTable = []Rule{
 			"gone with it. A new one would have none, so a person decides between a backup and an empty realm.",
 		DependsOn: by(postgres.DatabaseMissing, keycloak.SchemaMissing),
 		Remedies:  []string{"realm"},
-		Fix:       []string{"watchdog backup list", "watchdog backup restore    # brings the users back", "watchdog approve    # makes an empty realm"},
+		Fix:       []string{"watchdog backup list", "systemctl stop keycloak", restoreDump + "    # brings the users back", "systemctl start keycloak", "watchdog heal realm.missing    # makes an empty realm instead"},
 	},
 	{
 		Code: keycloak.RealmDisabled, Title: "The realm is disabled", Severity: Critical,
