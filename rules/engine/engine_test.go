@@ -428,7 +428,7 @@ func TestAClockSetBackDoesNotStopLooking(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
 	s := newSchedule([]probes.Probe{look{&world{}, "five", 5 * time.Second}}, now)
 	s.due(now)
-	s.done("probe.five", now, false)
+	s.done("probe.five", now, true)
 	if n := len(s.due(now.Add(-time.Hour))); n != 1 {
 		t.Errorf("%d due after the clock was set back an hour", n)
 	}

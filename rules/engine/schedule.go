@@ -20,7 +20,7 @@ type entry struct {
 	next    time.Time
 	running bool
 	again   time.Time // wanted after the look that is due or under way
-	blind   int       // looks in a row that could not
+	unwell  int       // looks in a row that did not find all well
 }
 
 func newSchedule(ps []probes.Probe, now time.Time) schedule {
@@ -48,20 +48,21 @@ func (s schedule) due(now time.Time) []probes.Probe {
 	return out
 }
 
-// retry is how soon a probe that could not look tries again; it doubles, up to
-// the probe's own period.
+// retry is how soon a probe looks again that could not look, or found something
+// wrong: people wait for its word that all is well. It doubles, up to the
+// probe's own period.
 const retry = 2 * time.Second
 
 // done puts a probe back on the grid after its look.
-func (s schedule) done(id string, now time.Time, blind bool) {
+func (s schedule) done(id string, now time.Time, well bool) {
 	e := s.entries[id]
 	e.running = false
 	e.next = now.Truncate(e.every).Add(e.every)
-	if !blind {
-		e.blind = 0
-	} else if wait := retry << min(e.blind, 10); wait < e.next.Sub(now) {
+	if well {
+		e.unwell = 0
+	} else if wait := retry << min(e.unwell, 10); wait < e.next.Sub(now) {
 		e.next = now.Add(wait)
-		e.blind++
+		e.unwell++
 	}
 	if !e.again.IsZero() && e.again.Before(e.next) {
 		e.next = e.again

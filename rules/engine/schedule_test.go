@@ -18,8 +18,8 @@ func TestSchedule(t *testing.T) {
 	if n := len(s.due(at(4))); n != 0 {
 		t.Fatalf("%d due while all are looking", n)
 	}
-	s.done("probe.five", at(4), false)
-	s.done("probe.ten", at(4), false)
+	s.done("probe.five", at(4), true)
+	s.done("probe.ten", at(4), true)
 	if next := s.next(); !next.Equal(at(5)) {
 		t.Errorf("next at %s, want the grid of five", next)
 	}
@@ -27,20 +27,20 @@ func TestSchedule(t *testing.T) {
 		t.Errorf("%d due at ten, want both on one tick", len(due))
 	}
 	s.hasten("probe.five", at(11)) // while it looks
-	s.done("probe.five", at(12), false)
+	s.done("probe.five", at(12), true)
 	if next := s.next(); !next.Equal(at(11)) {
 		t.Errorf("next at %s, want the look that was asked for meanwhile", next)
 	}
 }
 
-func TestABlindProbeTriesAgainSooner(t *testing.T) {
+func TestAProbeThatIsNotWellLooksAgainSooner(t *testing.T) {
 	start := time.Unix(1_000_000_020, 0)
 	s := newSchedule([]probes.Probe{look{&world{}, "realm", time.Minute}}, start)
 	now := start
 	var waits []time.Duration
 	for range 6 {
 		s.due(now)
-		s.done("probe.realm", now, true)
+		s.done("probe.realm", now, false)
 		waits = append(waits, s.next().Sub(now))
 		now = s.next()
 	}

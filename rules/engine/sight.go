@@ -18,7 +18,7 @@ func (e *Engine) take(r probes.Result) {
 	before, seenBefore := e.latest[r.Probe]
 	e.latest[r.Probe] = r
 	e.memory.Looked[r.Probe] = r.At
-	e.schedule.done(r.Probe, now, r.State == probes.Unknown)
+	e.schedule.done(r.Probe, now, r.State == probes.OK)
 	e.stats[r.Probe].count(r, now, !seenBefore || before.State != r.State)
 	e.dirty = true
 	e.sight(r)
