@@ -139,11 +139,18 @@ func (r report) headline() string {
 	}
 	switch {
 	case len(r.Causes)+len(r.Undecided)+len(r.Symptoms) > 0:
-		return fmt.Sprintf("%d causes, %d symptoms, %d undecided (%s)", len(r.Causes), len(r.Symptoms), len(r.Undecided), looked)
+		return fmt.Sprintf("%s, %s, %d undecided (%s)", count(len(r.Causes), "cause"), count(len(r.Symptoms), "symptom"), len(r.Undecided), looked)
 	case blind > 0:
 		return fmt.Sprintf("nothing wrong seen, but %d could not look (%s)", blind, looked)
 	}
 	return "all is well (" + looked + ")"
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func (f reportFault) print(w io.Writer, head string) {
