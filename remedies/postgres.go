@@ -20,7 +20,7 @@ type PostgresConf struct{}
 // Spec implements [Remedy].
 func (r PostgresConf) Spec() Spec {
 	return Spec{
-		ID: "postgres.conf", Summary: "set listen_addresses and password_encryption in postgresql.conf",
+		ID: "postgresql.conf", Summary: "set listen_addresses and password_encryption in postgresql.conf",
 		Risk: Outage, Timeout: serviceTime, Services: []string{"postgresql"},
 	}
 }

@@ -32,7 +32,7 @@ var installOrder = []string{
 	"packages", "secrets", "firewall", "service.watchdog-firewall",
 	"nginx.conf", "service.nginx",
 	"certs.lineage", "service.certbot-timer",
-	"postgres.conf", "postgres.hba", "service.postgresql", "postgres.role", "postgres.database",
+	"postgresql.conf", "postgres.hba", "service.postgresql", "postgres.role", "postgres.database",
 	"keycloak.user", "keycloak.dist", "certs.copy", "certs.hook",
 	"keycloak.conf", "service.keycloak", "keycloak.admin", "realm",
 	"backup", "service.watchdog-backup-timer", "self",

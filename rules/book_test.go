@@ -204,3 +204,19 @@ func TestInstallOrderIsComplete(t *testing.T) {
 		t.Error("a host without the keycloak role is installed as one")
 	}
 }
+
+// TestRowsOfListenersHaveARemedyForEachOwner: a row that stands for several
+// services names each one's own remedy.
+func TestRowsOfListenersHaveARemedyForEachOwner(t *testing.T) {
+	table, _, byID := everything(t)
+	owners := map[probes.Code][]string{"listener.public": {"keycloak", "postgresql"}, "listener.ipv4-open": {"nginx"}}
+	for _, r := range table {
+		for _, owner := range owners[r.Code] {
+			for _, id := range r.Remedies {
+				if id := fill(id, owner); byID[id] == nil {
+					t.Errorf("%s of %s: no remedy %s", r.Code, owner, id)
+				}
+			}
+		}
+	}
+}

@@ -47,7 +47,7 @@ func TestSystemRemedies(t *testing.T) {
 	}
 	tests := map[string][]string{
 		"idp": append(append([]string{}, system...), "nginx.conf", "service.nginx", "service.certbot-timer",
-			"postgres.conf", "postgres.hba", "service.postgresql", "postgres.role", "postgres.database",
+			"postgresql.conf", "postgres.hba", "service.postgresql", "postgres.role", "postgres.database",
 			"service.keycloak", "service.watchdog-backup-timer"),
 		"homer": append(append([]string{}, system...), "service.nginx", "service.certbot-timer"),
 	}

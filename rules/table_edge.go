@@ -82,7 +82,7 @@ var edgeTable = []Rule{
 		Code: nginx.ListenerPublic, Title: "A service of the loopback listens for the network", Severity: Critical, Door: true,
 		Explain: "{subject} is meant for this host only and listens on an address that others reach; only the firewall still holds them back. A " +
 			"setting of it was changed or lost. It is put back and the service restarted at once.",
-		Remedies: []string{"keycloak.conf", "postgres.conf", "service.{subject}.restart"},
+		Remedies: []string{"{subject}.conf", "service.{subject}.restart"},
 		Fix: []string{
 			"ss -ltnp", "grep -n http-host /etc/keycloak/keycloak.conf    # wanted: ::1", "systemctl restart {subject}",
 		},
@@ -92,7 +92,7 @@ var edgeTable = []Rule{
 		Code: nginx.ListenerIPv4Open, Title: "A public service listens on IPv4 too", Severity: Warning,
 		Explain: "{subject} takes IPv4 connections, on an address of its own or by a socket for both families. The site is IPv6 only: its rules, " +
 			"certificates and checks say nothing of IPv4. A distribution's default site does that. A reload keeps such a socket, so it is restarted.",
-		Remedies: []string{"nginx.conf", "service.{subject}.restart"},
+		Remedies: []string{"{subject}.conf", "service.{subject}.restart"},
 		Fix:      []string{"ss -ltnp 'sport = :80 or sport = :443'", "nginx -T | grep -n listen", "systemctl restart {subject}"},
 		Drill:    "nginx-v4",
 	},

@@ -88,7 +88,7 @@ var postgresTable = []Rule{
 		Explain: "The server runs and listens elsewhere, but not where Keycloak dials. A Keycloak that starts now exits within ten seconds; " +
 			"one that runs is cut off. listen_addresses in postgresql.conf lacks ::1, and a reload does not change it: the server has to restart.",
 		DependsOn: []Ref{On(nginx.ListenerTaken, "5432")},
-		Remedies:  []string{"postgres.conf", "service.postgresql.restart"},
+		Remedies:  []string{"postgresql.conf", "service.postgresql.restart"},
 		Fix:       []string{"sudo -u postgres psql -c 'show listen_addresses'    # wanted: 127.0.0.1,::1", "systemctl restart postgresql"},
 		Drill:     "pg-listen",
 	},
@@ -97,7 +97,7 @@ var postgresTable = []Rule{
 		Explain: "The server runs and does not listen on the IPv4 loopback. Keycloak does not need it; tools on this host that dial " +
 			"127.0.0.1 do. The site wants both loopbacks.",
 		DependsOn: []Ref{On(nginx.ListenerTaken, "5432")},
-		Remedies:  []string{"postgres.conf", "service.postgresql.restart"},
+		Remedies:  []string{"postgresql.conf", "service.postgresql.restart"},
 		Fix:       []string{"sudo -u postgres psql -c 'show listen_addresses'    # wanted: 127.0.0.1,::1", "systemctl restart postgresql"},
 	},
 	{

@@ -72,6 +72,15 @@ func (e *Engine) sight(r probes.Result) {
 	}
 }
 
+// remembered is how long a fault stands that nobody can look at any more: a
+// target that errs and hangs by turns has one fault, not many.
+const remembered = time.Minute
+
+// blindTo reports whether a probe that tells of the fault could not look.
+func (e *Engine) blindTo(ref rules.Ref) bool {
+	return slices.ContainsFunc(e.Book.Tells[ref.Code], func(p string) bool { return e.latest[p].State == probes.Unknown })
+}
+
 // forget drops the sightings that no newest result bears out.
 func (e *Engine) forget() {
 	now := map[rules.Ref]bool{}
@@ -81,7 +90,7 @@ func (e *Engine) forget() {
 		}
 	}
 	for ref, s := range e.memory.Sightings {
-		if now[ref] {
+		if now[ref] || e.blindTo(ref) && e.Host.Now().Sub(s.Last) < remembered {
 			continue
 		}
 		delete(e.memory.Sightings, ref)
