@@ -76,9 +76,14 @@ func repair(ctx context.Context, w Hands) (err error) {
 			case <-time.After(repairPause):
 			}
 		}
-		if _, err = w.Run(ctx, Command{Name: "packages-repair"}); err == nil || errors.Is(err, ErrBusy) {
-			return err
+		_, now := w.Run(ctx, Command{Name: "packages-repair"})
+		if now == nil || errors.Is(now, ErrBusy) {
+			return now
 		}
+		if ctx.Err() != nil { // what the end of the time cut short says nothing new
+			return errors.Join(err, now)
+		}
+		err = now
 	}
 	return err
 }
