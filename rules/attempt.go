@@ -10,12 +10,13 @@ import (
 type Outcome string
 
 // Outcomes of an attempt. Running stands while it is under way, and after a
-// crash until the next start has finished it.
+// crash until the next start marks it as cut short: the fault is then looked at
+// anew, and the journal finishes what its remedy had left undone.
 const (
 	Attempting Outcome = "running"
 	Healed     Outcome = "healed"
 	Failed     Outcome = "failed"    // the plan could not be applied, and was put back
-	Unproved   Outcome = "unproved"  // it was applied, and the fault stayed: put back
+	Unproved   Outcome = "unproved"  // it was applied, and the fault stayed: its edits are put back
 	Unneeded   Outcome = "unneeded"  // the remedy found nothing to do
 	PutOff     Outcome = "put off"   // somebody else was changing the host: nothing was done
 	Unclear    Outcome = "unclear"   // applied, and it could not be seen whether it helped
