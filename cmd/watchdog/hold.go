@@ -118,7 +118,7 @@ func resumeCommand() *cobra.Command {
 		Short: "End a pause, and let it try again what it gave up",
 		Long: `End a pause, and give back the budgets that were spent: what watchdog gave up it
 tries again. For a person who has looked, and mended what it could not.`,
-		Args:  noArgs,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := needRoot(c); err != nil {
 				return err
