@@ -67,10 +67,10 @@ func (c *Core) Turn(now time.Time, p Policy) bool {
 func (c *Core) Stale() bool { return c.stale }
 
 func (c *Core) turn(now time.Time, p Policy) {
-	if p.Hold != "" || c.policy.Hold != "" { // in force until now
+	if p.Hold != "" || c.Memory.Holding { // in force until now
 		c.Memory.Held = now
 	}
-	c.stale, c.policy = false, p
+	c.stale, c.policy, c.Memory.Holding = false, p, p.Hold != ""
 	c.Diagnoses = Diagnose(c.Book, c.results())
 	c.Memory.Ready = c.Memory.Ready || c.well()
 	c.Memory.stand(now, c.Diagnoses)

@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"watchdog/rules"
+)
+
+// View opens the ledger in the state directory for reading only, for those who
+// look while no daemon runs. It makes nothing. The error is [os.ErrNotExist]
+// where there is no ledger, and [ErrInUse] while a daemon has it.
+func View(state string) (l *Ledger, err error) {
+	path := filepath.Join(state, "ledger")
+	defer func() { // as in open
+		if r := recover(); r != nil {
+			l, err = nil, fmt.Errorf("open ledger %s: %w: %v", path, errDamaged, r)
+		}
+	}()
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: time.Second})
+	switch {
+	case errors.Is(err, bbolterrors.ErrTimeout):
+		return nil, fmt.Errorf("open ledger %s: %w", path, ErrInUse)
+	case err != nil:
+		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+	}
+	return &Ledger{db}, nil
+}
+
+// ErrInUse says that another process has the ledger open for writing.
+var ErrInUse = errors.New("another process has it open")
+
+// A Query asks for incidents: those that began since then or are still open, or
+// those whose ID begins so when ID is not empty.
+type Query struct {
+	Since time.Time
+	ID    string
+}
+
+// A History is a list of incidents as they are written down (JSON of
+// [rules.Incident]), oldest first.
+type History struct {
+	Incidents []json.RawMessage `json:"incidents"`
+	// LeftOut counts the older ones that there was no room for.
+	LeftOut int `json:"left_out,omitempty"`
+}
+
+// Bounds of one answer, in incidents and in bytes.
+const (
+	historyMost  = 500
+	historyBytes = 4 << 20
+)
+
+// isOpen is how an open incident is written. Other text may hold it too: it
+// picks out those that are worth decoding.
+var isOpen = []byte(`"state":"` + string(rules.IncidentOpen) + `"`)
+
+// History answers a query, the newest ones first to be kept.
+func (l *Ledger) History(q Query) (h History, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			h, err = History{}, fmt.Errorf("read ledger: %w: %v", errDamaged, r)
+		}
+	}()
+	h.Incidents = []json.RawMessage{}
+	since, size := []byte(q.Since.UTC().Format(rules.IDTime)), 0
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(incidents)
+		if b == nil { // an older version's
+			return nil
+		}
+		c := b.Cursor()
+		for k, v := c.Last(); k != nil; k, v = c.Prev() {
+			old := !q.Since.IsZero() && bytes.Compare(k, since) < 0
+			if q.ID != "" && !bytes.HasPrefix(k, []byte(q.ID)) || q.ID == "" && old && !goesOn(v) {
+				continue
+			}
+			if len(h.Incidents) >= historyMost || size+len(v) > historyBytes {
+				h.LeftOut++
+				continue
+			}
+			size += len(v)
+			h.Incidents = append(h.Incidents, bytes.Clone(v))
+		}
+		return nil
+	})
+	if err != nil {
+		return History{}, fmt.Errorf("read ledger: %w", err)
+	}
+	slices.Reverse(h.Incidents)
+	return h, nil
+}
+
+func goesOn(v []byte) bool {
+	var in struct{ State rules.IncidentState }
+	return bytes.Contains(v, isOpen) && json.Unmarshal(v, &in) == nil && in.State == rules.IncidentOpen
+}
