@@ -9,18 +9,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"watchdog/rules/engine"
+	"watchdog/rules/ledger"
 )
 
 // Socket is where the engine listens.
@@ -29,9 +30,15 @@ const Socket = "/run/watchdog/watchdog.sock"
 // Group may read the socket.
 const Group = "watchdog"
 
-// A Server hands out the newest snapshot.
+// A Server hands out the newest snapshot, and the past.
 type Server struct {
+	// History answers from the ledger, Recording gives a recording as JSON,
+	// nothing when there is none. Both are nil where there is no ledger.
+	History   func(ledger.Query) (ledger.History, error)
+	Recording func(id string) ([]byte, error)
+
 	newest atomic.Pointer[engine.Snapshot]
+	past   sync.Mutex // one reader of the past at a time
 }
 
 // Publish makes s the newest snapshot.
@@ -73,7 +80,11 @@ func Listen(path string) (net.Listener, error) {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/snapshot", s.snapshot)
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+	mux.HandleFunc("GET /v1/incidents", s.incidents)
+	mux.HandleFunc("GET /v1/recordings/{id}", s.recording)
+	srv := &http.Server{
+		Handler: mux, ConnContext: withPeer, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+	}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -88,43 +99,11 @@ func (s *Server) snapshot(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "not started yet", http.StatusServiceUnavailable)
 		return
 	}
+	answer(w, snap)
+}
+
+func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	// An error here is the reader's going away.
-	_ = json.NewEncoder(w).Encode(snap)
-}
-
-// A Client reads the socket.
-type Client struct{ http http.Client }
-
-// NewClient dials path for each request.
-func NewClient(path string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
-	}
-	return &Client{http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1, IdleConnTimeout: time.Minute}}}
-}
-
-// most bounds a snapshot read from the socket.
-const most = 4 << 20
-
-// Snapshot returns the engine's newest snapshot.
-func (c *Client) Snapshot(ctx context.Context) (engine.Snapshot, error) {
-	var snap engine.Snapshot
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://watchdog/v1/snapshot", nil)
-	if err != nil {
-		return snap, fmt.Errorf("ask the engine: %w", err)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return snap, fmt.Errorf("ask the engine: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return snap, fmt.Errorf("ask the engine: %s", resp.Status)
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, most)).Decode(&snap); err != nil {
-		return snap, fmt.Errorf("read the engine's answer: %w", err)
-	}
-	return snap, nil
+	_ = json.NewEncoder(w).Encode(v)
 }

@@ -1,0 +1,90 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"watchdog/rules/ledger"
+)
+
+// incidents answers ?since=RFC3339 and ?id=PREFIX.
+func (s *Server) incidents(w http.ResponseWriter, r *http.Request) {
+	q := ledger.Query{ID: r.URL.Query().Get("id")}
+	if since := r.URL.Query().Get("since"); since != "" {
+		var err error
+		if q.Since, err = time.Parse(time.RFC3339, since); err != nil {
+			http.Error(w, "since is no time of RFC 3339", http.StatusBadRequest)
+			return
+		}
+	}
+	if s.History == nil {
+		http.Error(w, noLedger, http.StatusServiceUnavailable)
+		return
+	}
+	s.past.Lock()
+	h, err := s.History(q)
+	s.past.Unlock()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	answer(w, h)
+}
+
+const noLedger = "the engine runs without its ledger"
+
+// recording gives one recording to root: it holds all that was seen.
+func (s *Server) recording(w http.ResponseWriter, r *http.Request) {
+	if !isRoot(r.Context()) {
+		http.Error(w, "recordings are for root", http.StatusForbidden)
+		return
+	}
+	if s.Recording == nil {
+		http.Error(w, noLedger, http.StatusServiceUnavailable)
+		return
+	}
+	s.past.Lock()
+	data, err := s.Recording(r.PathValue("id"))
+	s.past.Unlock()
+	switch {
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	case data == nil:
+		http.Error(w, fmt.Sprintf("there is no recording %q", r.PathValue("id")), http.StatusNotFound)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(data) // an error is the reader's going away
+	}
+}
+
+// peerKey is the key of a connection's peer in its requests' contexts.
+type peerKey struct{}
+
+// withPeer remembers who is at the other end of a connection. The kernel says
+// so, at the time of connecting.
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return ctx
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return ctx
+	}
+	var peer *unix.Ucred
+	if raw.Control(func(fd uintptr) { peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }) != nil || err != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, peerKey{}, peer)
+}
+
+// isRoot reports whether the kernel says that root asks.
+func isRoot(ctx context.Context) bool {
+	peer, ok := ctx.Value(peerKey{}).(*unix.Ucred)
+	return ok && peer.Uid == 0
+}
