@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -60,7 +61,9 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 	ps := append(slices.Clone(m.probes), drift)
 	// Without its ledger the engine goes on looking, and changes nothing: it
 	// would not know what it has tried.
+	m.complain = once(func(err error) { log.Error("no plan is approved", "err", err.Error()) })
 	policy := m.policy
+	var server control.Server
 	var memory engine.Ledger
 	led, left, err := openLedger(m, log)
 	if err != nil {
@@ -73,12 +76,12 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 	} else {
 		defer led.Close()
 		memory = led
+		server.History, server.Recording = led.History, led.ReadRecording
 	}
 	l, err := control.Listen(control.Socket)
 	if err != nil {
 		return err
 	}
-	var server control.Server
 	e := engine.New(engine.Options{
 		Host: m.host, Sources: host.Sources(), HostName: m.stack.Self.Name, Probes: ps, Book: rules.NewBook(rules.Table(), ps, all),
 		Remedy:  func(id string) remedies.Remedy { return byID[id] },
@@ -103,6 +106,16 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 	err = e.Run(ctx)
 	stop()
 	return errors.Join(err, <-served)
+}
+
+// once keeps a complaint from being made again and again.
+func once(complain func(error)) func(error) {
+	var said sync.Map
+	return func(err error) {
+		if _, again := said.LoadOrStore(err.Error(), true); !again {
+			complain(err)
+		}
+	}
 }
 
 // past is what earlier runs left behind.
