@@ -55,6 +55,9 @@ func Decide(now time.Time, b Book, ds []Diagnosis, m Memory, p Policy) []Action 
 			if busy {
 				out[i].Kind, out[i].Reason = Wait, "another remedy is at work"
 			}
+			if m.Healing != nil && *m.Healing == d.Fault {
+				out[i].Reason = "its remedy is at work"
+			}
 			busy = true
 		}
 	}
@@ -125,6 +128,34 @@ func (b Book) Beneath(fault Ref) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// Above returns the probes that tell of what a fault can explain: whether its
+// users are served is seen there.
+func (b Book) Above(fault Ref) []string {
+	var out []string
+	for code, r := range b.Rules {
+		if r.OfRemedy {
+			continue
+		}
+		candidates := []Ref{On(code, "")}
+		for _, e := range r.DependsOn {
+			if e.When != "" {
+				candidates = append(candidates, On(code, e.When))
+			}
+		}
+		if slices.ContainsFunc(candidates, func(c Ref) bool { return b.Explains(fault, c) }) {
+			out = append(out, b.Tells[code]...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Explains reports whether cause can explain fault, directly or by others.
+func (b Book) Explains(cause, fault Ref) bool {
+	below := b.closure(fault)
+	return below[cause] || below[On(cause.Code, "")]
 }
 
 // Remedy returns the remedy's ID on a rung of the ladder, the last one for any
