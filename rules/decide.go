@@ -17,6 +17,8 @@ type Sighting struct {
 	// Cause is since when it has stood as a cause: a symptom's time does not
 	// count for what has to last.
 	Cause time.Time
+	// Followed says that it has been another fault's symptom.
+	Followed bool
 }
 
 // A Memory is what Decide knows of the past.
@@ -182,6 +184,10 @@ func confirmed(now time.Time, b Book, d Diagnosis, m Memory) (reason string, unt
 	if now.Sub(s.Last) > fresh {
 		return "looks again first", time.Time{}, d.Probes
 	}
+	// What explained it is gone, by a person's hand perhaps: it may be gone too.
+	if s.Followed && !s.Began.After(s.Cause) {
+		return "looks again, its cause is gone", time.Time{}, d.Probes
+	}
 	if until := aftermathOf(b, d, m.Attempts); now.Before(until) {
 		return "its cause was healed a moment ago", until, nil
 	}
@@ -206,6 +212,7 @@ func (m Memory) Stand(now time.Time, ds []Diagnosis) {
 			continue
 		case d.Verdict != Cause:
 			s.Cause = time.Time{}
+			s.Followed = s.Followed || d.Verdict == Symptom
 		case s.Cause.IsZero():
 			s.Cause = now
 		}
