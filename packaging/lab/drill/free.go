@@ -22,6 +22,8 @@ type pass struct {
 	// for its symptoms.
 	seen      bool
 	explained []rules.Ref
+	// acts is how many attempts had been made when a person was waited for.
+	acts int
 }
 
 // free breaks the host with the engine free to act, and holds it to the row.
@@ -105,8 +107,10 @@ func (r *Runner) mended(ctx context.Context, p *pass) error {
 	}
 	if err := r.healthy(ctx, p.Host); err != nil {
 		p.score.wrong("after the fix: %v", err)
+		return ctx.Err()
 	}
-	return nil
+	// What the person mended is not the engine's to mend again.
+	return r.handsOff(ctx, p, quiet)
 }
 
 // healed lets the engine go on where it waits for a person, and holds it to

@@ -73,17 +73,12 @@ func (r *Runner) held(ctx context.Context, p *pass) error {
 	for _, a := range attempts {
 		p.score.Acted = append(p.score.Acted, a.Fault.String())
 	}
-	for end := time.Now().Add(still); time.Now().Before(end); {
-		if !pause(ctx) {
-			return ctx.Err()
-		}
-		if snap, err = r.status(ctx, p.Host); err != nil {
-			p.score.wrong("%v", err)
-			return nil
-		}
-		if p.actedBeyond(snap, len(attempts)) {
-			return nil
-		}
+	p.acts = len(attempts)
+	if err := r.handsOff(ctx, p, still); err != nil || !p.score.Passed() {
+		return err
+	}
+	if snap, err = r.status(ctx, p.Host); err != nil {
+		return err
 	}
 	f, stands := p.standsIn(snap)
 	if !stands {
@@ -95,6 +90,23 @@ func (r *Runner) held(ctx context.Context, p *pass) error {
 		}
 	}
 	return r.diagnosed(ctx, p.Scenario, p.score, fmt.Sprintf("%s: %s", f.Action.Kind, f.Action.Reason))
+}
+
+// handsOff holds the engine to doing nothing more for a while.
+func (r *Runner) handsOff(ctx context.Context, p *pass, length time.Duration) error {
+	for end := time.Now().Add(length); time.Now().Before(end); {
+		if !pause(ctx) {
+			return ctx.Err()
+		}
+		snap, err := r.status(ctx, p.Host)
+		if err != nil {
+			return err
+		}
+		if p.actedBeyond(snap, p.acts) {
+			return nil
+		}
+	}
+	return nil
 }
 
 // standing waits until the cause stands and the engine has come to the wanted
