@@ -95,7 +95,8 @@ const (
 	backoffMost = 5 * time.Minute
 	// putOffPace is how often it is tried while somebody else changes the host.
 	putOffPace = 5 * time.Second
-	// settling is how long what depends on a healed fault is left alone.
+	// settling is how long what depends on a fault is left alone once that is
+	// gone.
 	settling = 5 * time.Second
 )
 
@@ -184,12 +185,12 @@ func confirmed(now time.Time, b Book, d Diagnosis, m Memory) (reason string, unt
 	if now.Sub(s.Last) > fresh {
 		return "looks again first", time.Time{}, d.Probes
 	}
-	// What explained it is gone, by a person's hand perhaps: it may be gone too.
-	if s.Followed && !s.Began.After(s.Cause) {
-		return "looks again, its cause is gone", time.Time{}, d.Probes
-	}
 	if until := aftermathOf(b, d, m.Attempts); now.Before(until) {
 		return "its cause was healed a moment ago", until, nil
+	}
+	// By a person's hand, perhaps, who is still at it.
+	if until := s.Cause.Add(settling); s.Followed && now.Before(until) {
+		return "what explained it went a moment ago", until, nil
 	}
 	for _, p := range b.Beneath(d.Fault) {
 		if m.Looked[p].Before(s.First) { // never, counts as before
