@@ -90,7 +90,8 @@ const (
 	backoffMost = 5 * time.Minute
 	// putOffPace is how often it is tried while somebody else changes the host.
 	putOffPace = 5 * time.Second
-	// settling is how long what depends on a healed fault is left alone.
+	// settling is how long what depends on a fault is left alone once that is
+	// gone.
 	settling = 5 * time.Second
 )
 

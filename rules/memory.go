@@ -16,6 +16,8 @@ type Sighting struct {
 	// Cause is since when it has stood as a cause: a symptom's time does not
 	// count for what has to last.
 	Cause time.Time
+	// Followed says that it has been another fault's symptom.
+	Followed bool
 }
 
 // A Memory is what is known of the past.
@@ -187,6 +189,7 @@ func (m *Memory) stand(now time.Time, ds []Diagnosis) {
 			continue
 		case d.Verdict != Cause:
 			s.Cause = time.Time{}
+			s.Followed = s.Followed || d.Verdict == Symptom
 		case s.Cause.IsZero():
 			s.Cause = now
 		}

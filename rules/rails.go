@@ -222,6 +222,10 @@ func confirmed(q question) objection {
 	if until := aftermathOf(q); q.now.Before(until) {
 		return object(Wait, until, "its cause was healed a moment ago")
 	}
+	// By a person's hand, perhaps, who is still at it.
+	if until := s.Cause.Add(settling); s.Followed && q.now.Before(until) {
+		return object(Wait, until, "what explained it went a moment ago")
+	}
 	var look []string
 	for _, p := range q.book.Beneath(q.d.Fault) {
 		if q.m.Looked(p).Before(s.First) { // never, counts as before

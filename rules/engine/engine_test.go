@@ -59,6 +59,37 @@ func TestASymptomSeenFirstIsNotActedOn(t *testing.T) {
 	})
 }
 
+// TestASymptomGoesWithACauseThatAPersonEnds ends a fault that only a person can
+// end, at many points between two looks.
+func TestASymptomGoesWithACauseThatAPersonEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		taken := rules.On("port.taken", "")
+		r := start(t, []rules.Rule{
+			{Code: "port.taken"},
+			{Code: "issuer.down", DependsOn: []rules.Ref{taken}, Remedies: []string{"soft", "hard"}},
+		}, &hold)
+		defer r.stop()
+		for i := range 20 {
+			r.set(true, taken, issuer)
+			time.Sleep(time.Minute + time.Duration(i)*130*time.Millisecond)
+			r.set(false, taken, issuer)
+			time.Sleep(20 * time.Second)
+		}
+		if got := r.did(); len(got) != 0 {
+			t.Errorf("ran %v, want nothing: it was gone with its cause", got)
+		}
+		r.set(true, taken, issuer)
+		time.Sleep(time.Minute)
+		r.change(func() { r.heals["soft"] = []rules.Ref{issuer} })
+		r.set(false, taken)
+		time.Sleep(20 * time.Second)
+		if got := r.did(); len(got) != 1 || got[0] != "soft" {
+			t.Errorf("ran %v, want soft for what stayed", got)
+		}
+	})
+}
+
 func TestAnUnprovedRemedyIsPutBackAndTheNextRungTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := ""
