@@ -254,9 +254,9 @@ func TestAHoldStopsPuttingBack(t *testing.T) {
 func TestAClockSetBackDoesNotStopLooking(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
 	s := newSchedule([]probes.Probe{look{&world{}, "five", 5 * time.Second}}, now)
-	s.due(now)
+	s.due(now, nil)
 	s.done("probe.five", now, true)
-	if n := len(s.due(now.Add(-time.Hour))); n != 1 {
+	if n := len(s.due(now.Add(-time.Hour), nil)); n != 1 {
 		t.Errorf("%d due after the clock was set back an hour", n)
 	}
 }
