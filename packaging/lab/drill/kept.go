@@ -29,6 +29,7 @@ type recordBook struct {
 	path     string
 	programs string
 	scores   map[string]Score // the newest of these programs, by ID
+	cut      bool             // the file ends in the middle of a line
 }
 
 // open reads what is kept. It fails where the lab is not up.
@@ -45,11 +46,17 @@ func (r *Runner) open(ctx context.Context) (*recordBook, error) {
 	if host != own {
 		fmt.Fprintln(r.Log, "the program in the hosts is another than this one; watchdog lab up puts this one there")
 	}
-	b := &recordBook{path: r.Lab.Keeps("drills.jsonl"), programs: own + " " + host, scores: map[string]Score{}}
-	data, err := os.ReadFile(b.path)
+	return readBook(r.Lab.Keeps("drills.jsonl"), own+" "+host)
+}
+
+// readBook reads the scores of the given programs; there may be none.
+func readBook(path, programs string) (*recordBook, error) {
+	b := &recordBook{path: path, programs: programs, scores: map[string]Score{}}
+	data, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("read the scores of earlier drills: %w", err)
 	}
+	b.cut = len(data) > 0 && data[len(data)-1] != '\n'
 	for line := range bytes.Lines(data) {
 		var rec record
 		// A line cut short by a crash is a drill to be run again.
@@ -72,14 +79,19 @@ func (b *recordBook) add(s Score) error {
 	if err != nil {
 		return err
 	}
+	line = append(line, '\n')
+	if b.cut {
+		line = append([]byte{'\n'}, line...)
+	}
 	f, err := os.OpenFile(b.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err == nil {
-		_, err = f.Write(append(line, '\n'))
+		_, err = f.Write(line)
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("keep the score of %s: %w", s.ID, err)
 	}
+	b.cut = false
 	return nil
 }
 
