@@ -1,7 +1,7 @@
 package drill
 
 import (
-	"os"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"watchdog/packaging/lab"
 	"watchdog/rules"
 	"watchdog/rules/engine"
 	"watchdog/rules/scenarios"
@@ -191,51 +192,54 @@ func TestActedBeyond(t *testing.T) {
 
 func TestRecordBook(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "drills.jsonl")
-	open := func(programs string) *recordBook {
+	// with opens the file, as one run of drills does.
+	with := func(programs string, do func(b *recordBook)) {
 		t.Helper()
-		b, err := readBook(path, programs)
+		b, err := openBook(path, programs)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b
-	}
-	b := open("one")
-	for _, s := range []Score{
-		{ID: "passed", Heal: 1.5}, {ID: "failed", Wrong: []string{"x"}}, {ID: "not-run", NotRun: "x"},
-		{ID: "worse"}, {ID: "worse", Wrong: []string{"x"}}, {ID: "better", NotRun: "x"}, {ID: "better"},
-	} {
-		if err := b.add(s); err != nil {
-			t.Fatal(err)
+		do(b)
+		if err := b.close(); err != nil {
+			t.Error(err)
 		}
 	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteString(`{"programs":"one","score":{"id":"cut`); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	b = open("one")
-	for _, id := range []string{"after", "again"} {
-		if err := b.add(Score{ID: id}); err != nil {
-			t.Fatal(err)
+	add := func(b *recordBook, scores ...Score) {
+		for _, s := range scores {
+			if err := b.add(s); err != nil {
+				t.Error(err)
+			}
 		}
 	}
-	b = open("one")
-	for id, want := range map[string]bool{"passed": true, "failed": false, "not-run": false, "worse": false, "better": true, "cut": false, "never": false, "after": true, "again": true} {
-		if _, got := b.passed(id); got != want {
-			t.Errorf("%s: passed %v", id, got)
+	with("one", func(b *recordBook) {
+		add(b, Score{ID: "passed", Heal: 1.5}, Score{ID: "failed", Wrong: []string{"x"}}, Score{ID: "not-run", NotRun: "x"},
+			Score{ID: "worse"}, Score{ID: "worse", Wrong: []string{"x"}}, Score{ID: "better", NotRun: "x"}, Score{ID: "better"})
+		if _, err := openBook(path, "one"); !errors.As(err, new(*lab.Refusal)) {
+			t.Errorf("a second run at the same time: %v", err)
 		}
-	}
-	if s, _ := b.passed("passed"); s.Heal != 1.5 {
-		t.Errorf("its score is %+v", s)
-	}
-	if _, ok := open("other").passed("passed"); ok {
-		t.Error("another program's score is taken over")
-	}
+		if _, err := b.f.WriteString(`{"programs":"one","score":{"id":"cut`); err != nil {
+			t.Error(err)
+		}
+	})
+	with("one", func(b *recordBook) { add(b, Score{ID: "after"}, Score{ID: "again"}) })
+	with("one", func(b *recordBook) {
+		for id, want := range map[string]bool{
+			"passed": true, "failed": false, "not-run": false, "worse": false, "better": true,
+			"cut": false, "never": false, "after": true, "again": true,
+		} {
+			if _, got := b.passed(id); got != want {
+				t.Errorf("%s: passed %v", id, got)
+			}
+		}
+		if s, _ := b.passed("passed"); s.Heal != 1.5 {
+			t.Errorf("its score is %+v", s)
+		}
+	})
+	with("other", func(b *recordBook) {
+		if _, ok := b.passed("passed"); ok {
+			t.Error("another program's score is taken over")
+		}
+	})
 }
 
 func TestPrint(t *testing.T) {
