@@ -28,7 +28,7 @@ func systemProbes(s Stack) []probes.Probe {
 		system.GAI{},
 		system.Sysctl{},
 		system.Address{Public: s.Self.Address},
-		system.Disk{Paths: []string{"/var/log", "/var/lib/watchdog", s.Backups.Dir}},
+		system.Disk{Paths: []string{"/var/log", "/var/lib/watchdog"}, Backups: s.Backups.Dir, Keep: s.Backups.Keep},
 		system.Secrets{},
 		dns.Zone{Names: s.zoneNames()},
 		firewall.Rules{

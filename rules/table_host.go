@@ -85,7 +85,9 @@ var hostTable = []Rule{
 	{
 		Code: system.DiskFull, Title: "A file system is full", Severity: Critical,
 		Explain: "Next to nothing can be written below {subject}. PostgreSQL stops at the next piece of its log, and its start may then hang " +
-			"for ever; Keycloak goes on saying UP until it needs the database. Nothing is deleted by itself: what may go, a person decides.",
+			"for ever; Keycloak goes on saying UP until it needs the database. Backups past the site's time that are on it are deleted by " +
+			"themselves, and nothing else: what else may go, a person decides. The evidence says what fills it.",
+		Remedies: []string{"disk"},
 		Fix: []string{
 			"df -h {subject}; df -i {subject}", "du -xh {subject} | sort -h | tail -n 20",
 			"journalctl --vacuum-size=200M", "watchdog backup list",

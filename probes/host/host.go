@@ -72,12 +72,6 @@ func (n *Node) Equal(m *Node) bool {
 	return n.Mode.Type() == fs.ModeSymlink || n.Mode == m.Mode
 }
 
-// Usage of a file system, in bytes and inodes.
-type Usage struct {
-	Size, Free   uint64 // bytes; Free is what an unprivileged process may use
-	Files, Spare uint64 // inodes in all, and unused
-}
-
 // Init asks the service manager. It never changes a service.
 type Init interface {
 	// Unit describes a service. One that does not exist has State Absent and
