@@ -1,6 +1,10 @@
 package rules
 
-import "watchdog/probes/system"
+import (
+	"time"
+
+	"watchdog/probes/system"
+)
 
 // hostTable holds the faults of the host itself. None of them depends on
 // another: each is what others stand on.
@@ -73,12 +77,15 @@ var hostTable = []Rule{
 	{
 		Code: system.AddressDADFailed, Title: "Another machine has the public address", Severity: Critical,
 		Explain: "Before it uses an address the kernel asks the network whether somebody has it already. Somebody answered, or the answer " +
-			"never settled, and the address stays unusable. Usually a copy of this machine is running. The address is tried again; while " +
-			"the other machine answers, that does not help.",
+			"never settled, and the address stays unusable. Usually a copy of this machine is running. The evidence names the machine that " +
+			"answers now: as long as one does, trying again is in vain. Once none does, the address is tried again.",
+		// Asking takes a second or two by itself.
+		For:      5 * time.Second,
 		Remedies: []string{"system.address"},
 		Fix: []string{
 			"ip -6 addr show tentative", "journalctl -k -n 50 -g 'duplicate address'",
-			"tcpdump -ni any -c 5 'icmp6 && ip6[40] == 136'    # the hardware address of the machine that answers; turn that one off",
+			"bridge fdb show    # on the switch or the hypervisor: where the hardware address is; turn that machine off",
+			"watchdog heal host.address-dad-failed    # once it is off",
 		},
 		Drill: "host-dad",
 	},

@@ -25,6 +25,7 @@ type Host struct {
 	FS    FS
 	Init  Init
 	Net   Net
+	Link  Link
 	DB    DB
 	Exec  Exec
 	Now   func() time.Time

@@ -17,7 +17,7 @@
 //	outside, outside-fix
 //	       lab verbs, one a line, for what breaks outside of the host: "dns set
 //	       idp A 192.0.2.1", "dns unset idp AAAA", "dns mode timeout", "net cut
-//	       idp --port 53", "net join|pull|plug idp", "exec homer -- COMMAND".
+//	       idp --port 53", "net join|pull|plug|claim|yield idp", "exec homer -- COMMAND".
 //	       outside is run after break, outside-fix before fix and after free
 //
 // The keys of want:
