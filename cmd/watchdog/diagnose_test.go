@@ -35,7 +35,7 @@ func TestWhatIsSilentIsNotWaitedForTwice(t *testing.T) {
 	ps := []probes.Probe{eye{"host.quick", 0, &quick}, eye{"host.slow", second, &slow}}
 	h := hosttest.New()
 	h.Now = time.Now
-	m := &machine{host: h, stack: rules.Stack{}, probes: ps, book: rules.NewBook(nil, ps)}
+	m := &machine{host: h, stack: rules.Stack{}, probes: ps, book: rules.NewBook(nil, ps, nil)}
 	if rep := m.diagnose(t.Context(), ps); len(rep.Causes) != 2 {
 		t.Errorf("causes %v, want both", rep.Causes)
 	}
