@@ -90,6 +90,19 @@ var hostTable = []Rule{
 		Drill: "host-dad",
 	},
 	{
+		Code: system.ClockSkew, Title: "The clock is wrong", Severity: Warning,
+		Explain: "This host's clock is more than a minute off those of the site's other hosts and of the certificate authority. One-time " +
+			"passwords fail first, then tokens, which live minutes, then certificates; and what is judged by its age here, certificates and " +
+			"backups, is judged wrongly. The evidence names the time service and what it has done. The clock is not set from here: which one " +
+			"is right, and what bears a jump, a person has to see.",
+		Fix: []string{
+			"timedatectl    # is there a time service, and has it synchronised the clock?",
+			"apt-get install systemd-timesyncd    # where there is none",
+			"systemctl restart systemd-timesyncd; timedatectl timesync-status    # or: systemctl restart chrony; chronyc tracking",
+		},
+		Drill: "host-clock",
+	},
+	{
 		Code: system.DiskFull, Title: "A file system is full", Severity: Critical,
 		Explain: "Next to nothing can be written below {subject}. PostgreSQL stops at the next piece of its log, and its start may then hang " +
 			"for ever; Keycloak goes on saying UP until it needs the database. Backups past the site's time that are on it are deleted by " +

@@ -45,6 +45,7 @@ var forms = []form{
 	{words: []string{"pg_restore", "--list"}, last: aFile, max: 1},
 	{words: []string{"dpkg-query", "-W", `-f=${Package} ${db:Status-Status} ${Version}\n`}, last: aPackage, max: 32},
 	{words: []string{"du", "-x", "-k", "-d", "3"}, last: aDir, max: 1},
+	{words: []string{"timedatectl", "show"}},
 	{words: []string{"ip", "-j", "addr", "show"}},
 	{words: []string{"ip", "-j", "-4", "route", "show"}},
 	{words: []string{"ip", "-j", "-6", "route", "show"}},
@@ -63,6 +64,7 @@ var forms = []form{
 //	pg_restore --list FILE
 //	dpkg-query -W '-f=${Package} ${db:Status-Status} ${Version}\n' PACKAGE…
 //	du -x -k -d 3 DIRECTORY
+//	timedatectl show
 //	ip -j addr show, ip -j -4|-6 route show, ip -j -6 neigh show
 //
 // Options come in any order. TIME is "@SECONDS" since 1970, "2026-11-23
