@@ -2,10 +2,10 @@ package system
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,11 +101,11 @@ func unread(ctx context.Context, h *host.Host, readings []reading) error {
 	if synchronised(ctx, h) {
 		return nil
 	}
-	var errs []error
+	var why []string
 	for _, r := range readings {
-		errs = append(errs, fmt.Errorf("%s: %w", r.source, r.err))
+		why = append(why, fmt.Sprintf("%s: %v", r.source, r.err))
 	}
-	return fmt.Errorf("compare the clock: no other can be read, and no time service says that this one is right: %w", errors.Join(errs...))
+	return fmt.Errorf("compare the clock: no time service says that it is right, and no other can be read: %s", probes.Clip(strings.Join(why, "; ")))
 }
 
 func (r reading) words() string { return fmt.Sprintf("%s from %s", off(r.ahead), r.source) }

@@ -63,7 +63,7 @@ func TestClock(t *testing.T) {
 			"no Date":                {Host: []hosttest.Option{hosttest.Serve(homer, hosttest.Say("HTTP/1.1 200 OK\r\n\r\n"))}, Err: "it sends no Date"},
 			"no HTTP":                {Host: []hosttest.Option{hosttest.Serve(homer, hosttest.Say("SSH-2.0-OpenSSH_9.2\r\n"))}, Err: "malformed HTTP"},
 			"endless":                {Host: []hosttest.Option{hosttest.Serve(homer, hosttest.Say("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 70<<10)))}, Err: "http://homer.example.org/"},
-			"silence":                {Host: []hosttest.Option{hosttest.Serve(homer, hosttest.Hang)}, Err: "compare the clock"},
+			"silence":                {Host: []hosttest.Option{hosttest.Serve(homer, hosttest.Hang)}, Err: "compare the clock: no time service says"},
 			"nobody, synchronised":   {Host: []hosttest.Option{synced("yes")}},
 			"nobody, unsynchronised": {Host: []hosttest.Option{synced("no")}, Err: "no time service says"},
 			"nobody to ask":          {Probe: Clock{}, Err: "there is no other host"},
