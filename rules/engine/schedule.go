@@ -71,6 +71,9 @@ func (s schedule) done(id string, now time.Time, well bool) {
 	if !e.again.IsZero() && e.again.Before(e.next) {
 		e.next = e.again
 	}
+	if e.next.Before(now) { // wanted while it was looking: it can't be earlier
+		e.next = now
+	}
 	e.again = time.Time{}
 }
 

@@ -28,7 +28,7 @@ func TestSchedule(t *testing.T) {
 	}
 	s.hasten("probe.five", at(11)) // while it looks
 	s.done("probe.five", at(12), true)
-	if next := s.next(at(12)); !next.Equal(at(11)) {
+	if next := s.next(at(12)); !next.Equal(at(12)) {
 		t.Errorf("next at %s, want the look that was asked for meanwhile", next)
 	}
 }
