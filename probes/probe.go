@@ -33,6 +33,10 @@ type Finding struct {
 	// Summary is one sentence for a person, without a full stop.
 	Summary  string     `json:"summary"`
 	Evidence []Evidence `json:"evidence"`
+	// NoRemedy says why nothing done from here would help as things stand: another
+	// machine has the address, nothing on the disk is the program's own. Until it
+	// is empty the fault is reported, and no attempt is spent on it.
+	NoRemedy string `json:"no_remedy,omitempty"`
 }
 
 // Evidence is for people; nothing ever parses it. It holds no secrets and at

@@ -51,5 +51,5 @@ func Remedies(s Stack) ([]remedies.Remedy, error) {
 }
 
 // Rungs returns the remedies that heal and install nothing: the further rungs of
-// the ladders.
-func Rungs(s Stack) []remedies.Remedy { return restartRemedies(s) }
+// the ladders, and what clears away.
+func Rungs(s Stack) []remedies.Remedy { return append(restartRemedies(s), spaceRemedy(s)) }

@@ -79,6 +79,8 @@ func decide(now time.Time, b *Book, ds []Diagnosis, d Diagnosis, m *Memory, p Po
 		return set(Wait, "waits to see %s", d.Unseen[0])
 	case len(d.Rule.Remedies) == 0:
 		return set(Report, "a person has to do it")
+	case d.Finding.NoRemedy != "":
+		return set(Report, "%s", d.Finding.NoRemedy)
 	case p.ModeOf(d.Rule) == Observe:
 		return set(Report, "its mode is observe")
 	}

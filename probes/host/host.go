@@ -25,6 +25,7 @@ type Host struct {
 	FS    FS
 	Init  Init
 	Net   Net
+	Link  Link
 	DB    DB
 	Exec  Exec
 	Now   func() time.Time
@@ -72,12 +73,6 @@ func (n *Node) Equal(m *Node) bool {
 		return false
 	}
 	return n.Mode.Type() == fs.ModeSymlink || n.Mode == m.Mode
-}
-
-// Usage of a file system, in bytes and inodes.
-type Usage struct {
-	Size, Free   uint64 // bytes; Free is what an unprivileged process may use
-	Files, Spare uint64 // inodes in all, and unused
 }
 
 // Init asks the service manager. It never changes a service.
