@@ -96,8 +96,8 @@ func backoff(now time.Time, d Diagnosis, past, tried []Attempt) time.Time {
 	return last.Ended.Add(wait + jitter)
 }
 
-// aftermathOf returns until when a fault is left alone because something that
-// can explain it has just been healed: its users take a moment to notice.
+// aftermathOf returns until when a fault is left alone because something that it
+// may end with has just been healed: its users take a moment to notice.
 func aftermathOf(b Book, d Diagnosis, past []Attempt) time.Time {
 	var until time.Time
 	var beneath map[Ref]bool
@@ -107,7 +107,7 @@ func aftermathOf(b Book, d Diagnosis, past []Attempt) time.Time {
 			continue
 		}
 		if beneath == nil {
-			beneath = b.closure(d.Fault)
+			beneath = b.closure(d.Fault, Ref.ends)
 		}
 		if end := a.Ended.Add(settling); end.After(until) && (beneath[a.Fault] || beneath[On(a.Fault.Code, "")]) {
 			until = end

@@ -17,7 +17,7 @@ type Sighting struct {
 	// Cause is since when it has stood as a cause: a symptom's time does not
 	// count for what has to last.
 	Cause time.Time
-	// Followed says that it has been another fault's symptom.
+	// Followed says that it has been the symptom of a fault that it ends with.
 	Followed bool
 }
 
@@ -213,7 +213,7 @@ func (m Memory) Stand(now time.Time, ds []Diagnosis) {
 			continue
 		case d.Verdict != Cause:
 			s.Cause = time.Time{}
-			s.Followed = s.Followed || d.Verdict == Symptom
+			s.Followed = s.Followed || d.Verdict == Symptom && len(d.By) > len(d.Outlasts)
 		case s.Cause.IsZero():
 			s.Cause = now
 		}
@@ -221,15 +221,16 @@ func (m Memory) Stand(now time.Time, ds []Diagnosis) {
 	}
 }
 
-// closure returns all that can explain a fault, directly or by others.
-func (b Book) closure(fault Ref) map[Ref]bool {
+// closure returns all that can explain a fault, directly or by others, along the
+// edges that may says.
+func (b Book) closure(fault Ref, may func(Ref) bool) map[Ref]bool {
 	visited := map[Ref]bool{}
 	var down func(Ref)
 	down = func(at Ref) {
 		for _, e := range b.edges(at) {
-			if e = plain(e); !visited[e] && e != fault {
-				visited[e] = true
-				down(e)
+			if to := plain(e); may(e) && !visited[to] && to != fault {
+				visited[to] = true
+				down(to)
 			}
 		}
 	}
@@ -242,7 +243,7 @@ func (b Book) closure(fault Ref) map[Ref]bool {
 // first would pass for a cause.
 func (b Book) Beneath(fault Ref) []string {
 	var out []string
-	for e := range b.closure(fault) {
+	for e := range b.closure(fault, Ref.any) {
 		out = append(out, b.Tells[e.Code]...)
 	}
 	slices.Sort(out)

@@ -46,6 +46,10 @@ type Ref struct {
 	// When limits the edge to one subject of the fault that depends, where a
 	// row stands for several things ("service.dead").
 	When string `json:"-"`
+	// Stays marks a fault that does not end with Code: a certificate that ran
+	// out while its timer was off. Nobody waits for it to go when that is
+	// healed: it is a cause of its own then.
+	Stays bool `json:"-"`
 	// MustSee holds this fault back while the probes that tell of Code can't
 	// look.
 	MustSee bool `json:"-"`

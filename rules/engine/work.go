@@ -12,12 +12,12 @@ import (
 	"watchdog/rules"
 )
 
-// work is one remedy, from its intent to its proof. The findings that the cause
-// explains are written down first: healed means that they are gone.
+// work is one remedy, from its intent to its proof. The findings that end with
+// the cause are written down first: healed means that they are gone.
 type work struct {
 	attempt   rules.Attempt
 	id        uint64
-	predicted []rules.Ref // the cause itself first, then what it explains
+	predicted []rules.Ref // the cause itself first, then what ends with it
 	askers    []string    // the probes whose word counts as proof
 	plan      remedies.Plan
 
@@ -45,13 +45,14 @@ const proofTime = 45 * time.Second
 // begin writes the intent down and starts the remedy beside the loop.
 func (e *Engine) begin(ctx context.Context, a rules.Action, d rules.Diagnosis) {
 	r := e.Remedy(a.Remedy)
+	ending := e.ending(d)
 	w := &work{
 		attempt: rules.Attempt{
 			Fault: a.Fault, Remedy: a.Remedy, Rung: a.Rung, Outcome: rules.Attempting,
 			Seen: e.memory.Sightings[d.Fault].First, At: e.Host.Now(),
 		},
-		predicted: append([]rules.Ref{d.Fault}, d.Explains...),
-		askers:    e.askers(d),
+		predicted: append([]rules.Ref{d.Fault}, ending...),
+		askers:    e.askers(d, ending),
 	}
 	e.work = w
 	e.dirty = true
@@ -90,11 +91,22 @@ func (e *Engine) intend(w *work, r remedies.Remedy) error {
 	return nil
 }
 
-// askers lists the probes that found the cause or one of its symptoms.
-func (e *Engine) askers(d rules.Diagnosis) []string {
+// ending lists what a cause explains and what goes with it.
+func (e *Engine) ending(d rules.Diagnosis) []rules.Ref {
+	var out []rules.Ref
+	for _, other := range e.diagnoses {
+		if slices.Contains(d.Explains, other.Fault) && !slices.Contains(other.Outlasts, d.Fault) {
+			out = append(out, other.Fault)
+		}
+	}
+	return out
+}
+
+// askers lists the probes that found the cause or what ends with it.
+func (e *Engine) askers(d rules.Diagnosis, ending []rules.Ref) []string {
 	out := slices.Clone(d.Probes)
 	for _, other := range e.diagnoses {
-		if !slices.Contains(d.Explains, other.Fault) {
+		if !slices.Contains(ending, other.Fault) {
 			continue
 		}
 		for _, p := range other.Probes {
