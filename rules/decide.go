@@ -141,6 +141,8 @@ func decide(now time.Time, b Book, d Diagnosis, m Memory, p Policy) Action {
 		return set(Report, "a person has to do it")
 	case p.ModeOf(d.Rule) == Observe:
 		return set(Report, "its mode is observe")
+	case d.Finding.Awaits != "":
+		return set(Report, "nothing helps before %s", d.Finding.Awaits)
 	}
 	tried := made(now, d, m.Attempts)
 	a.Rung = rung(m.Sightings[d.Fault].First, tried)

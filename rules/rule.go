@@ -159,11 +159,15 @@ func (f Fix) String() string {
 }
 
 // Fixes says how the fault ends under mode m: by the daemon's first remedy
-// where it may act, and by what a person can type in any case.
-func (r Rule) Fixes(m Mode, subject string) []Fix {
+// where it may act, once what it awaits has come about, and by what a person can
+// type in any case.
+func (r Rule) Fixes(m Mode, subject, awaits string) []Fix {
 	out := []Fix{}
 	if len(r.Remedies) > 0 {
 		id := fill(r.Remedies[0], subject)
+		if awaits != "" {
+			id += ", once " + awaits
+		}
 		switch m {
 		case Auto:
 			out = append(out, Fix{By: "daemon", Action: id})
