@@ -31,8 +31,10 @@
 //	                      $(COMMAND) in it is what the host's shell makes of it
 //	restarts: SERVICE…    the services that the row lets be restarted
 //	changes: PATH…        below which files may be otherwise than before
-//	acts: N, acts: N-M    how many attempts are right: 1 when left out, in mode
-//	                      report 0. Of several, the last one has to heal
+//	then: CODE [SUBJECT]  what the cause explains and does not end with it: healed
+//	                      next, by an attempt of its own
+//	acts: N, acts: N-M    how many attempts are right: when left out one for the
+//	                      cause and each then, in mode report 0. Of several, the last one has to heal
 //	action: KIND          in mode report, what the engine has come to: "gave up",
 //	                      say, for a fault that comes back after each of its acts;
 //	                      report when left out
@@ -64,6 +66,8 @@ type Scenario struct {
 	Prose string
 	Host  string    // the host it breaks: "idp"
 	Cause rules.Ref // the one cause that has to be named ("cause: CODE SUBJECT")
+	// Then lists what is healed after the cause: it does not end with it.
+	Then []rules.Ref
 	// Restarts lists the services that healing may restart; all others keep
 	// running as they are.
 	Restarts []string
@@ -172,12 +176,9 @@ func blank(text string) bool { return strings.TrimSpace(text) == "" }
 
 func (s *Scenario) want(text string) error {
 	keys := map[string]func(value string) bool{
-		"host": func(v string) bool { s.Host = v; return v != "" },
-		"cause": func(v string) bool {
-			code, subject, _ := strings.Cut(v, " ")
-			s.Cause = rules.On(probes.Code(code), subject)
-			return code != ""
-		},
+		"host":     func(v string) bool { s.Host = v; return v != "" },
+		"cause":    func(v string) bool { s.Cause = ref(v); return s.Cause.Code != "" },
+		"then":     func(v string) bool { s.Then = append(s.Then, ref(v)); return v != "" },
 		"restarts": func(v string) bool { s.Restarts = strings.Fields(v); return true },
 		"changes":  func(v string) bool { s.Changes = strings.Fields(v); return true },
 		"mode": func(v string) bool {
@@ -196,7 +197,7 @@ func (s *Scenario) want(text string) error {
 		}
 		key, value, _ := strings.Cut(line, ":")
 		read := keys[key]
-		if read == nil || given[key] && key != "says" || !read(strings.TrimSpace(value)) {
+		if read == nil || given[key] && key != "says" && key != "then" || !read(strings.TrimSpace(value)) {
 			return fmt.Errorf("want: cannot read %q", line)
 		}
 		given[key] = true
@@ -217,7 +218,7 @@ var waiting = []rules.Kind{rules.Report, rules.Asking, rules.GaveUp, rules.Hold,
 // defaults fills in what was not given.
 func (s *Scenario) defaults(given map[string]bool) {
 	if !given["acts"] && s.Mode != Report {
-		s.Acts = Range{1, 1}
+		s.Acts = Range{1 + len(s.Then), 1 + len(s.Then)}
 	}
 	switch {
 	case given["action"]:
@@ -226,6 +227,12 @@ func (s *Scenario) defaults(given map[string]bool) {
 	case s.Mode != Heal:
 		s.Action = rules.Report
 	}
+}
+
+// ref reads "CODE SUBJECT", or "CODE" alone.
+func ref(text string) rules.Ref {
+	code, subject, _ := strings.Cut(text, " ")
+	return rules.On(probes.Code(code), subject)
 }
 
 // readRange reads "3" and "1-6".
