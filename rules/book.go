@@ -51,5 +51,7 @@ func Remedies(s Stack) ([]remedies.Remedy, error) {
 }
 
 // Rungs returns the remedies that heal and install nothing: the further rungs of
-// the ladders.
-func Rungs(s Stack) []remedies.Remedy { return restartRemedies(s) }
+// the ladders, and what mends a part of what another installs.
+func Rungs(s Stack) []remedies.Remedy {
+	return append(restartRemedies(s), remedies.CertChain{Lineage: s.certLineage(), Copy: s.certCopy()})
+}
