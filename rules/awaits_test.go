@@ -12,7 +12,7 @@ func TestDecideReportsWhatAwaitsSomebody(t *testing.T) {
 	fault := On("service.dead", "nginx")
 	m := Memory{
 		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Cause: noon.Add(-time.Minute), Last: noon, Looks: 3}},
-		Looked:    map[string]time.Time{"probe.service.dead": noon},
+		Latest:    lookedAt(map[string]time.Time{"probe.service.dead": noon}),
 	}
 	seen := []probes.Result{{Probe: "probe.service.dead", State: probes.Failing, Findings: []probes.Finding{{Code: fault.Code, Subject: fault.Subject, Awaits: "port 80 is free"}}}}
 	a := Decide(noon, testBook(), Diagnose(testBook(), seen), m, Policy{})[0]

@@ -20,7 +20,7 @@ func stayingBook() Book {
 		{Code: "copy.old", Remedies: []string{"copy"}},
 		{Code: "issuer.untrusted", DependsOn: []Ref{On("cert.expiring", "")}, Remedies: []string{"restart"}},
 	}
-	b := NewBook(table, nil)
+	b := NewBook(table, nil, nil)
 	for _, r := range table {
 		b.Tells[r.Code] = []string{"probe." + string(r.Code)}
 	}
@@ -64,14 +64,15 @@ func TestDecideActsAtOnceOnWhatStays(t *testing.T) {
 	memory := func(cause Ref) Memory {
 		m := Memory{
 			Sightings: map[Ref]Sighting{expiring: {First: noon.Add(-time.Minute), Began: noon, Last: noon, Looks: 3}},
-			Looked:    map[string]time.Time{},
 			Attempts:  []Attempt{{Fault: cause, Outcome: Healed, At: noon.Add(-3 * time.Second), Ended: noon.Add(-time.Second)}},
 		}
+		looked := map[string]time.Time{}
 		for code := range b.Rules {
-			m.Looked["probe."+string(code)] = noon
+			looked["probe."+string(code)] = noon
 		}
-		m.Stand(noon.Add(-2*time.Second), Diagnose(b, failing(expiring, cause)))
-		m.Stand(noon.Add(-time.Second), Diagnose(b, failing(expiring)))
+		m.Latest = lookedAt(looked)
+		m.stand(noon.Add(-2*time.Second), Diagnose(b, failing(expiring, cause)))
+		m.stand(noon.Add(-time.Second), Diagnose(b, failing(expiring)))
 		return m
 	}
 	ds := Diagnose(b, failing(expiring))

@@ -95,7 +95,7 @@ func (s schedule) after(id string, t time.Time) {
 }
 
 // next is the earliest time at which a probe is due.
-func (s schedule) next() time.Time {
+func (s schedule) next(now time.Time) time.Time {
 	var next time.Time
 	for _, e := range s.entries {
 		if !e.running && (next.IsZero() || e.next.Before(next)) {
@@ -103,7 +103,7 @@ func (s schedule) next() time.Time {
 		}
 	}
 	if next.IsZero() { // all are looking: a result will wake the loop
-		return time.Now().Add(keepAlive)
+		return now.Add(keepAlive)
 	}
 	return next
 }

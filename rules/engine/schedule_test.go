@@ -20,7 +20,7 @@ func TestSchedule(t *testing.T) {
 	}
 	s.done("probe.five", at(4), true)
 	s.done("probe.ten", at(4), true)
-	if next := s.next(); !next.Equal(at(5)) {
+	if next := s.next(at(4)); !next.Equal(at(5)) {
 		t.Errorf("next at %s, want the grid of five", next)
 	}
 	if due := s.due(at(10)); len(due) != 2 {
@@ -28,7 +28,7 @@ func TestSchedule(t *testing.T) {
 	}
 	s.hasten("probe.five", at(11)) // while it looks
 	s.done("probe.five", at(12), true)
-	if next := s.next(); !next.Equal(at(11)) {
+	if next := s.next(at(12)); !next.Equal(at(11)) {
 		t.Errorf("next at %s, want the look that was asked for meanwhile", next)
 	}
 }
@@ -41,8 +41,8 @@ func TestAProbeThatIsNotWellLooksAgainSooner(t *testing.T) {
 	for range 6 {
 		s.due(now)
 		s.done("probe.realm", now, false)
-		waits = append(waits, s.next().Sub(now))
-		now = s.next()
+		waits = append(waits, s.next(now).Sub(now))
+		now = s.next(now)
 	}
 	for i, want := range []time.Duration{2, 4, 8, 16} {
 		if waits[i] != want*time.Second {

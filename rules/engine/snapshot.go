@@ -70,12 +70,12 @@ func (e *Engine) snapshot() Snapshot {
 		State: "ok", Attempts: e.history.attempts(), Heal: e.history.heal.copy(),
 		Recent: []rules.Attempt{}, Faults: []FaultState{}, Probes: make([]ProbeState, 0, len(e.Probes)),
 	}
-	if n := len(e.memory.Attempts); n > 0 {
-		s.Recent = append(s.Recent, e.memory.Attempts[max(0, n-recent):]...)
+	if n := len(e.core.Memory.Attempts); n > 0 {
+		s.Recent = append(s.Recent, e.core.Memory.Attempts[max(0, n-recent):]...)
 	}
 	for _, p := range e.Probes {
 		id := p.Spec().ID
-		r, looked := e.latest[id]
+		r, looked := e.core.Memory.Latest[id]
 		ps := ProbeState{ID: id, State: probes.Unknown, Took: e.stats[id].took.copy(), Changed: e.stats[id].changed}
 		if looked {
 			ps.State, ps.At = r.State, r.At
@@ -89,11 +89,11 @@ func (e *Engine) snapshot() Snapshot {
 		s.Probes = append(s.Probes, ps)
 	}
 	policy := e.Policy()
-	for i, d := range e.diagnoses {
+	for i, d := range e.core.Diagnoses {
 		s.State = "failing"
 		s.Faults = append(s.Faults, FaultState{
 			Fault: d.Fault, Verdict: d.Verdict, Severity: d.Rule.Severity, Scope: d.Rule.Scope, Mode: policy.ModeOf(d.Rule),
-			Summary: d.Finding.Summary, Since: e.memory.Sightings[d.Fault].First, Explains: d.Explains, By: d.By, Action: e.actions[i],
+			Summary: d.Finding.Summary, Since: e.core.Memory.Sightings[d.Fault].First, Explains: d.Explains, By: d.By, Action: e.core.Actions[i],
 		})
 	}
 	if e.work != nil {

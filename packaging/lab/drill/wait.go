@@ -27,7 +27,7 @@ const (
 func (r *Runner) await(ctx context.Context, p *pass) ([]rules.Attempt, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var since time.Time
+	var since, stuck time.Time
 	var attempts []rules.Attempt
 	for {
 		snap, err := r.status(ctx, p.Host)
@@ -44,10 +44,32 @@ func (r *Runner) await(ctx context.Context, p *pass) ([]rules.Attempt, error) {
 		case time.Since(since) > quiet:
 			return attempts, nil
 		}
+		switch {
+		case !waitsForPerson(snap):
+			stuck = time.Time{}
+		case stuck.IsZero():
+			stuck = time.Now()
+		case time.Since(stuck) > still:
+			return attempts, fmt.Errorf("the engine leaves it to a person: %s", faults(snap))
+		}
 		if !pause(ctx) {
 			return attempts, fmt.Errorf("state %s after %s: %s", snap.State, patience, faults(snap))
 		}
 	}
+}
+
+// waitsForPerson reports whether the engine will do nothing more by itself.
+func waitsForPerson(snap engine.Snapshot) bool {
+	n := 0
+	for _, f := range snap.Faults {
+		switch {
+		case f.Action.Kind == rules.Report, f.Action.Kind == rules.GaveUp, f.Action.Kind == rules.Asking:
+			n++
+		case f.Verdict != rules.Symptom:
+			return false
+		}
+	}
+	return n > 0 && snap.Healing == nil
 }
 
 // held waits until the engine has come to what the row wants of it, holds it to
