@@ -7,12 +7,15 @@
 // are:
 //
 //	want   key: value lines, see below
+//	before brings the host to where the fault can befall it, well as it is, under
+//	       the kill switch; left out as a rule
 //	break  a shell script that breaks the host, run as root inside it; the
 //	       engine is stopped meanwhile, for 20 seconds at most
 //	settle waits until the fault is all there is to see, where breaking takes a
 //	       while; left out where it does not
 //	fix    what a person would type: the bare fix that healing is timed against
 //	ready  a shell script that succeeds when users are served again
+//	after  takes away what a drill leaves on purpose, when it is over
 //	free   ends what keeps the program from healing: for mode release
 //	outside, outside-fix
 //	       lab verbs, one a line, for what breaks outside of the host: "dns set
@@ -85,7 +88,7 @@ type Scenario struct {
 	// EngineRestarts says that the engine itself may end and be started again.
 	EngineRestarts bool
 
-	Break, Settle, Fix, Ready, Free string
+	Before, Break, Settle, Fix, Ready, Free, After string
 	// Outside and OutsideFix are lab verbs.
 	Outside, OutsideFix []string
 }
@@ -132,7 +135,7 @@ func All() ([]Scenario, error) {
 func Parse(id string, data []byte) (Scenario, error) {
 	ar := txtar.Parse(data)
 	s := Scenario{ID: id, Prose: strings.TrimSpace(string(ar.Comment)), Mode: Heal}
-	parts := map[string]*string{"break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready, "free": &s.Free}
+	parts := map[string]*string{"before": &s.Before, "break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready, "free": &s.Free, "after": &s.After}
 	verbs := map[string]*[]string{"outside": &s.Outside, "outside-fix": &s.OutsideFix}
 	want := ""
 	for _, f := range ar.Files {
