@@ -53,5 +53,5 @@ func Remedies(s Stack) ([]remedies.Remedy, error) {
 // Rungs returns the remedies that heal and install nothing: the further rungs of
 // the ladders, and what mends a part of what another installs.
 func Rungs(s Stack) []remedies.Remedy {
-	return append(restartRemedies(s), remedies.CertChain{Lineage: s.certLineage(), Copy: s.certCopy()})
+	return append(restartRemedies(s), remedies.NginxReload{}, remedies.CertChain{Lineage: s.certLineage(), Copy: s.certCopy()})
 }

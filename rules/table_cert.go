@@ -24,7 +24,7 @@ func webOff() []Ref {
 	return []Ref{
 		On(system.ServiceDead, "nginx"), On(system.ServiceStopped, "nginx"), On(system.ServiceMasked, "nginx"),
 		On(system.ServiceStartLimit, "nginx"), On(system.ServiceStuck, "nginx"), On(system.ServiceMissing, "nginx"),
-		{Code: nginx.ConfigInvalid}, {Code: nginx.RedirectMissing}, On(nginx.ListenerTaken, "80"),
+		{Code: nginx.ConfigInvalid}, {Code: nginx.RedirectMissing}, {Code: nginx.RunningStale}, On(nginx.ListenerTaken, "80"),
 	}
 }
 
