@@ -58,7 +58,10 @@ type look struct {
 }
 
 func (l look) Spec() probes.Spec {
-	return probes.Spec{ID: "probe." + string(l.code), Codes: []probes.Code{l.code}, Every: l.every, Timeout: 3 * time.Second}
+	return probes.Spec{
+		ID: "probe." + string(l.code), Codes: []probes.Code{l.code}, Every: l.every, Timeout: 3 * time.Second,
+		Calm: l.code == rules.DriftCode,
+	}
 }
 
 func (l look) Observe(ctx context.Context, _ *host.Host) ([]probes.Finding, error) {

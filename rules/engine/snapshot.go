@@ -21,6 +21,7 @@ type Snapshot struct {
 	Recent   []rules.Attempt `json:"recent"`
 	Attempts []AttemptCount  `json:"attempts"`
 	Heal     Histogram       `json:"heal_seconds"` // onset to proof
+	Late     Histogram       `json:"late_seconds"` // looks behind their time
 }
 
 // ProbeState is one probe's newest answer and its history in numbers.
@@ -55,19 +56,24 @@ type AttemptCount struct {
 	Count   uint64        `json:"count"`
 }
 
-// publish gives away a snapshot if anything changed.
+// shownFor is how long a snapshot stands while nothing changes: its age tells
+// whether the engine is alive, and when its probes last looked.
+const shownFor = 5 * time.Second
+
+// publish gives away a snapshot if anything changed, or the last one is old.
 func (e *Engine) publish() {
-	if !e.dirty || e.Published == nil {
+	now := e.Host.Now()
+	if e.Published == nil || !e.dirty && now.Sub(e.shown) < shownFor && !now.Before(e.shown) {
 		return
 	}
-	e.dirty = false
+	e.dirty, e.shown = false, now
 	e.Published(e.snapshot())
 }
 
 func (e *Engine) snapshot() Snapshot {
 	s := Snapshot{
 		Schema: 1, Host: e.HostName, At: e.Host.Now(), Started: e.started,
-		State: "ok", Attempts: e.history.attempts(), Heal: e.history.heal.copy(),
+		State: "ok", Attempts: e.history.attempts(), Heal: e.history.heal.copy(), Late: e.late.copy(),
 		Recent: []rules.Attempt{}, Faults: []FaultState{}, Probes: make([]ProbeState, 0, len(e.Probes)),
 	}
 	if n := len(e.core.Memory.Attempts); n > 0 {

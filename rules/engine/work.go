@@ -65,6 +65,9 @@ func (e *Engine) begin(ctx context.Context, a rules.Action, d rules.Diagnosis) {
 		askers:    e.askers(d, ending),
 		above:     e.Book.Above(d.Fault),
 	}
+	// Those that tell nothing while a remedy is at work can't vouch for it.
+	calm := func(p string) bool { return e.Book.Calm[p] }
+	w.askers, w.above = slices.DeleteFunc(w.askers, calm), slices.DeleteFunc(slices.Clone(w.above), calm)
 	w.blind = slices.DeleteFunc(slices.Clone(w.above), func(p string) bool { return e.core.Memory.Latest[p].State != probes.Unknown })
 	e.work = w
 	e.dirty = true
@@ -193,6 +196,9 @@ func (e *Engine) evidence() (missing string, left []rules.Ref) {
 		elsewhere[d.Fault] = slices.ContainsFunc(d.By, func(by rules.Ref) bool { return by != w.attempt.Fault && !slices.Contains(w.predicted, by) })
 	}
 	for p, r := range e.core.Memory.Latest {
+		if e.Book.Calm[p] {
+			continue
+		}
 		asked, above := slices.Contains(w.askers, p), slices.Contains(w.above, p)
 		for _, f := range r.Findings {
 			ref := rules.On(f.Code, f.Subject)

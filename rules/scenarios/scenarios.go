@@ -37,10 +37,12 @@
 //	then: CODE [SUBJECT]  what the cause explains and does not end with it: healed
 //	                      next, by an attempt of its own
 //	acts: N, acts: N-M    how many attempts are right: when left out one for the
-//	                      cause and each then, in mode report 0. Of several, the last one has to heal
-//	action: KIND          in mode report, what the engine has come to: "gave up",
-//	                      say, for a fault that comes back after each of its acts;
-//	                      report when left out
+//	                      cause and one for each then, in mode report 0. Of
+//	                      several, the last one has to heal
+//	action: KIND          what the engine has to have come to where a person is
+//	                      waited for: ask in mode ask, report in the others when
+//	                      left out. Before it has given up ("gave up") it will have
+//	                      acted, on a fault that came back each time
 //	engine: restarts      the engine itself may end and be started again: it is
 //	                      not stopped for break, which may kill it
 package scenarios

@@ -166,8 +166,8 @@ func (p *pass) judge(attempts []rules.Attempt) {
 	if n := len(attempts); n < p.Acts.Least || n > p.Acts.Most {
 		score.wrong("%d attempts, %s", n, wanted(p.Acts))
 	}
+	p.book(attempts)
 	for i, a := range attempts {
-		score.Acted = append(score.Acted, a.Fault.String())
 		last := i == len(attempts)-1
 		switch {
 		case !p.mayActOn(a.Fault):
@@ -179,13 +179,19 @@ func (p *pass) judge(attempts []rules.Attempt) {
 	if len(attempts) == 0 {
 		return
 	}
-	first, last := attempts[0], attempts[len(attempts)-1]
+	first, last := attempts[min(p.acts, len(attempts)-1)], attempts[len(attempts)-1]
 	if p.Mode == scenarios.Heal {
 		score.Detect = max(0, first.Seen.Sub(p.broken).Seconds())
 		p.from = first.Seen
 	}
 	score.Confirm = max(0, first.At.Sub(p.from).Seconds())
 	score.Heal = last.Ended.Sub(first.At).Seconds()
+}
+
+func (p *pass) book(attempts []rules.Attempt) {
+	for _, a := range attempts {
+		p.score.Acted = append(p.score.Acted, a.Fault.String())
+	}
 }
 
 // mayActOn reports whether an attempt against fault is the row's: against its

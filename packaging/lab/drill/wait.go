@@ -58,12 +58,14 @@ func (r *Runner) await(ctx context.Context, p *pass) ([]rules.Attempt, error) {
 	}
 }
 
-// waitsForPerson reports whether the engine will do nothing more by itself.
+// waitsForPerson reports whether the engine will do nothing more by itself while
+// a drill waits for it.
 func waitsForPerson(snap engine.Snapshot) bool {
 	n := 0
 	for _, f := range snap.Faults {
+		a := f.Action
 		switch {
-		case f.Action.Kind == rules.Report, f.Action.Kind == rules.GaveUp, f.Action.Kind == rules.Asking:
+		case a.Kind == rules.Report, a.Kind == rules.Asking, a.Kind == rules.GaveUp && (a.Until.IsZero() || a.Until.Sub(snap.At) > patience):
 			n++
 		case f.Verdict != rules.Symptom:
 			return false
@@ -92,10 +94,10 @@ func (r *Runner) held(ctx context.Context, p *pass) error {
 	}
 	p.score.Detect = max(0, seen.Sub(p.broken).Seconds())
 	p.explained, p.seen = f.Explains, true
-	for _, a := range attempts {
-		p.score.Acted = append(p.score.Acted, a.Fault.String())
-	}
 	p.acts = len(attempts)
+	if p.Mode == scenarios.Report { // else they are booked at the end
+		p.book(attempts)
+	}
 	if err := r.handsOff(ctx, p, still); err != nil || !p.score.Passed() {
 		return err
 	}
@@ -156,10 +158,14 @@ func (r *Runner) standing(ctx context.Context, p *pass) (engine.Snapshot, error)
 	}
 }
 
-// before is how many attempts may be made before a person is waited for.
+// before is how many attempts may be made before a person is waited for: none,
+// but where giving up is what is wanted.
 func (p *pass) before() scenarios.Range {
-	if p.Mode == scenarios.Report {
+	switch {
+	case p.Mode == scenarios.Report:
 		return p.Acts
+	case p.Action == rules.GaveUp:
+		return scenarios.Range{Least: 1, Most: p.Acts.Most - 1}
 	}
 	return scenarios.Range{}
 }
