@@ -73,6 +73,27 @@ func TestWhatStaysIsNotWaitedFor(t *testing.T) {
 	})
 }
 
+// TestWhatAwaitsSomebodyIsLeftAloneUntilThen: it is healed soon after, however
+// seldom its probe looks.
+func TestWhatAwaitsSomebodyIsLeftAloneUntilThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.change(func() { r.heals["soft"], r.awaits = []rules.Ref{issuer}, "port 80 is free" })
+		r.set(true, issuer)
+		time.Sleep(91 * time.Second)
+		if s := r.snapshot(); len(r.did()) > 0 || s.Faults[0].Action.Kind != rules.Report || s.Faults[0].Action.Reason != "nothing helps before port 80 is free" {
+			t.Fatalf("ran %v, action %+v", r.did(), s.Faults[0].Action)
+		}
+		r.change(func() { r.awaits = "" })
+		time.Sleep(awaiting + time.Second)
+		if got := r.did(); len(got) != 1 || got[0] != "soft" {
+			t.Errorf("ran %v, want soft", got)
+		}
+	})
+}
+
 func TestASymptomSeenFirstIsNotActedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := ""
