@@ -123,8 +123,8 @@ func backoff(q question) (time.Time, string) {
 	return last.Ended.Add(wait + jitter), fmt.Sprintf("backs off: the last attempt %s", last.Outcome)
 }
 
-// aftermathOf returns until when a fault is left alone because something that
-// can explain it has just been healed: its users take a moment to notice.
+// aftermathOf returns until when a fault is left alone because something that it
+// may end with has just been healed: its users take a moment to notice.
 func aftermathOf(q question) time.Time {
 	var until time.Time
 	var beneath map[Ref]bool
@@ -136,7 +136,7 @@ func aftermathOf(q question) time.Time {
 			continue
 		}
 		if beneath == nil {
-			beneath = q.book.closure(q.d.Fault)
+			beneath = q.book.closure(q.d.Fault, Ref.ends)
 		}
 		if end := a.Ended.Add(settling); end.After(until) && (beneath[a.Fault] || beneath[On(a.Fault.Code, "")]) {
 			until = end

@@ -51,5 +51,7 @@ func Remedies(s Stack) ([]remedies.Remedy, error) {
 }
 
 // Rungs returns the remedies that heal and install nothing: the further rungs of
-// the ladders, and what clears away.
-func Rungs(s Stack) []remedies.Remedy { return append(restartRemedies(s), spaceRemedy(s)) }
+// the ladders, what mends a part of what another installs, and what clears away.
+func Rungs(s Stack) []remedies.Remedy {
+	return append(restartRemedies(s), remedies.NginxReload{}, remedies.CertChain{Lineage: s.certLineage(), Copy: s.certCopy()}, spaceRemedy(s))
+}

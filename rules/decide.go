@@ -79,10 +79,10 @@ func decide(now time.Time, b *Book, ds []Diagnosis, d Diagnosis, m *Memory, p Po
 		return set(Wait, "waits to see %s", d.Unseen[0])
 	case len(d.Rule.Remedies) == 0:
 		return set(Report, "a person has to do it")
-	case d.Finding.NoRemedy != "":
-		return set(Report, "%s", d.Finding.NoRemedy)
 	case p.ModeOf(d.Rule) == Observe:
 		return set(Report, "its mode is observe")
+	case d.Finding.Awaits != "":
+		return set(Report, "nothing helps before %s", d.Finding.Awaits)
 	}
 	q := question{now: now, book: b, all: ds, d: d, m: m, p: p, tried: made(now, d, m.Attempts, p.Resumed)}
 	a.Rung = rung(m.Sightings[d.Fault].First, q.tried)
@@ -104,15 +104,16 @@ func decide(now time.Time, b *Book, ds []Diagnosis, d Diagnosis, m *Memory, p Po
 	return set(Heal, "confirmed")
 }
 
-// closure returns all that can explain a fault, directly or by others.
-func (b Book) closure(fault Ref) map[Ref]bool {
+// closure returns all that can explain a fault, directly or by others, along the
+// edges that may says.
+func (b Book) closure(fault Ref, may func(Ref) bool) map[Ref]bool {
 	visited := map[Ref]bool{}
 	var down func(Ref)
 	down = func(at Ref) {
 		for _, e := range b.edges(at) {
-			if e = plain(e); !visited[e] && e != fault {
-				visited[e] = true
-				down(e)
+			if to := plain(e); may(e) && !visited[to] && to != fault {
+				visited[to] = true
+				down(to)
 			}
 		}
 	}
@@ -125,14 +126,14 @@ func (b Book) closure(fault Ref) map[Ref]bool {
 // first would pass for a cause.
 func (b Book) Beneath(fault Ref) []string {
 	var out []string
-	for e := range b.closure(fault) {
+	for e := range b.closure(fault, Ref.any) {
 		out = append(out, b.Tells[e.Code]...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-// Above returns the probes that tell of what a fault can explain: whether its
+// Above returns the probes that tell of what can end with a fault: whether its
 // users are served is seen there.
 func (b Book) Above(fault Ref) []string {
 	var out []string
@@ -146,7 +147,7 @@ func (b Book) Above(fault Ref) []string {
 				candidates = append(candidates, On(code, e.When))
 			}
 		}
-		if slices.ContainsFunc(candidates, func(c Ref) bool { return b.Explains(fault, c) }) {
+		if slices.ContainsFunc(candidates, func(c Ref) bool { return b.Ends(fault, c) }) {
 			out = append(out, b.Tells[code]...)
 		}
 	}
@@ -154,9 +155,10 @@ func (b Book) Above(fault Ref) []string {
 	return slices.Compact(out)
 }
 
-// Explains reports whether cause can explain fault, directly or by others.
-func (b Book) Explains(cause, fault Ref) bool {
-	below := b.closure(fault)
+// Ends reports whether cause can explain fault, directly or by others, so that it
+// ends with it.
+func (b Book) Ends(cause, fault Ref) bool {
+	below := b.closure(fault, Ref.ends)
 	return below[cause] || below[On(cause.Code, "")]
 }
 

@@ -83,6 +83,7 @@ func seams() map[string]seam {
 	s := siteForTests()
 	lineage := certs.Lineage{Name: s.Self.FQDN, Dir: s.Lineage(), RenewBefore: s.ACME.RenewBefore}
 	order := remedies.CertLineage{Name: s.Self.FQDN, Webroot: s.ACME.Webroot, RenewBefore: s.ACME.RenewBefore}
+	chain := remedies.CertChain{Lineage: order, Copy: s.certCopy()}
 	const day = 24 * time.Hour
 	sysctl := func(routes string) seam {
 		return seam{system.Sysctl{}, remedies.Sysctl{}, kernelWith(routes), []probes.Code{system.SysctlDrift}, nil}
@@ -111,9 +112,9 @@ func seams() map[string]seam {
 		"certificate runs out":         {lineage, order, certificates(90*day, 20*day, ""), []probes.Code{certs.Expiring}, nil},
 		"a short-lived one runs out":   {lineage, order, certificates(6*time.Hour, time.Hour, ""), []probes.Code{certs.Expiring}, nil},
 		"half of a short life":         {lineage, order, certificates(6*time.Hour, 3*time.Hour, ""), nil, nil},
-		"certificate alone":            {lineage, order, certificates(90*day, 80*day, "nothing"), []probes.Code{certs.ChainIncomplete}, nil},
-		"with somebody else's issuer":  {lineage, order, certificates(90*day, 80*day, "stranger"), []probes.Code{certs.ChainIncomplete}, nil},
-		"torn behind the certificate":  {lineage, order, certificates(90*day, 80*day, "torn"), []probes.Code{certs.ChainIncomplete}, nil},
+		"certificate alone":            {lineage, chain, certificates(90*day, 80*day, "nothing"), []probes.Code{certs.ChainIncomplete}, nil},
+		"with somebody else's issuer":  {lineage, chain, certificates(90*day, 80*day, "stranger"), []probes.Code{certs.ChainIncomplete}, nil},
+		"torn behind the certificate":  {lineage, chain, certificates(90*day, 80*day, "torn"), []probes.Code{certs.ChainIncomplete}, nil},
 		"no certificate where one was": {lineage, order, []hosttest.Option{hosttest.Dir("/var/lib")}, []probes.Code{certs.Missing}, nil},
 	}
 }

@@ -8,11 +8,18 @@ import (
 )
 
 // noBackup is what keeps backups from being made. Once it is cured the next one
-// still has to be made, which takes longer than a proof waits: then this is a
-// cause of its own.
+// still has to be made.
 func noBackup() []Ref {
 	refs := []Ref{{Code: postgres.Down}, {Code: postgres.Hung}, {Code: system.DiskFull}}
-	return append(refs, timerOff("watchdog-backup-timer")...)
+	return staying(append(refs, timerOff("watchdog-backup-timer")...))
+}
+
+// staying marks edges to what a fault does not end with.
+func staying(refs []Ref) []Ref {
+	for i := range refs {
+		refs[i].Stays = true
+	}
+	return refs
 }
 
 // timerOff is all that keeps a timer from doing its work.

@@ -25,6 +25,8 @@ func TestSystemCauses(t *testing.T) {
 		{"stale copy, served", "cert.copy-stale pair", "cert.expiring [::1]:8443,cert.name-mismatch [::1]:8443"},
 		{"a stale copy does not age the lineage", "cert.copy-stale pair,cert.expiring " + fqdn, ""},
 		{"nor does the hook copy", "cert.copy-stale pair,hook.missing", ""},
+		{"chain torn in the copy, served", "cert.chain-incomplete fullchain.pem", "issuer.untrusted public,issuer.untrusted local"},
+		{"no copy of a torn lineage", "cert.chain-incomplete " + fqdn, "cert.copy-stale pair,cert.copy-missing pair"},
 		{"key of another", "cert.key-mismatch pair", "cert.key-mismatch [::1]:8443"},
 		{"old pair in memory", "cert.served-stale [::1]:8443", "cert.expiring [::1]:8443,cert.name-mismatch [::1]:8443"},
 		{"can't read the new pair", "cert.copy-unreadable pair", "cert.served-stale [::1]:8443"},

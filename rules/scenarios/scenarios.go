@@ -7,12 +7,15 @@
 // are:
 //
 //	want   key: value lines, see below
+//	before brings the host to where the fault can befall it, well as it is, under
+//	       the kill switch; left out as a rule
 //	break  a shell script that breaks the host, run as root inside it; the
 //	       engine is stopped meanwhile, for 20 seconds at most
 //	settle waits until the fault is all there is to see, where breaking takes a
 //	       while; left out where it does not
 //	fix    what a person would type: the bare fix that healing is timed against
 //	ready  a shell script that succeeds when users are served again
+//	after  takes away what a drill leaves on purpose, when it is over
 //	free   ends what keeps the program from healing: for mode release
 //	outside, outside-fix
 //	       lab verbs, one a line, for what breaks outside of the host: "dns set
@@ -31,8 +34,11 @@
 //	                      $(COMMAND) in it is what the host's shell makes of it
 //	restarts: SERVICE…    the services that the row lets be restarted
 //	changes: PATH…        below which files may be otherwise than before
-//	acts: N, acts: N-M    how many attempts are right: 1 when left out, in mode
-//	                      report 0. Of several, the last one has to heal
+//	then: CODE [SUBJECT]  what the cause explains and does not end with it: healed
+//	                      next, by an attempt of its own
+//	acts: N, acts: N-M    how many attempts are right: when left out one for the
+//	                      cause and one for each then, in mode report 0. Of
+//	                      several, the last one has to heal
 //	action: KIND          what the engine has to have come to where a person is
 //	                      waited for: ask in mode ask, report in the others when
 //	                      left out. Before it has given up ("gave up") it will have
@@ -68,6 +74,8 @@ type Scenario struct {
 	Prose string
 	Host  string    // the host it breaks: "idp"
 	Cause rules.Ref // the one cause that has to be named ("cause: CODE SUBJECT")
+	// Then lists what is healed after the cause: it does not end with it.
+	Then []rules.Ref
 	// Restarts lists the services that healing may restart; all others keep
 	// running as they are.
 	Restarts []string
@@ -87,7 +95,7 @@ type Scenario struct {
 	// EngineRestarts says that the engine itself may end and be started again.
 	EngineRestarts bool
 
-	Break, Settle, Fix, Ready, Free string
+	Before, Break, Settle, Fix, Ready, Free, After string
 	// Outside and OutsideFix are lab verbs.
 	Outside, OutsideFix []string
 }
@@ -134,7 +142,7 @@ func All() ([]Scenario, error) {
 func Parse(id string, data []byte) (Scenario, error) {
 	ar := txtar.Parse(data)
 	s := Scenario{ID: id, Prose: strings.TrimSpace(string(ar.Comment)), Mode: Heal}
-	parts := map[string]*string{"break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready, "free": &s.Free}
+	parts := map[string]*string{"before": &s.Before, "break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready, "free": &s.Free, "after": &s.After}
 	verbs := map[string]*[]string{"outside": &s.Outside, "outside-fix": &s.OutsideFix}
 	want := ""
 	for _, f := range ar.Files {
@@ -178,12 +186,9 @@ func blank(text string) bool { return strings.TrimSpace(text) == "" }
 
 func (s *Scenario) want(text string) error {
 	keys := map[string]func(value string) bool{
-		"host": func(v string) bool { s.Host = v; return v != "" },
-		"cause": func(v string) bool {
-			code, subject, _ := strings.Cut(v, " ")
-			s.Cause = rules.On(probes.Code(code), subject)
-			return code != ""
-		},
+		"host":     func(v string) bool { s.Host = v; return v != "" },
+		"cause":    func(v string) bool { s.Cause = ref(v); return s.Cause.Code != "" },
+		"then":     func(v string) bool { s.Then = append(s.Then, ref(v)); return v != "" },
 		"restarts": func(v string) bool { s.Restarts = strings.Fields(v); return true },
 		"changes":  func(v string) bool { s.Changes = strings.Fields(v); return true },
 		"mode": func(v string) bool {
@@ -203,7 +208,7 @@ func (s *Scenario) want(text string) error {
 		}
 		key, value, _ := strings.Cut(line, ":")
 		read := keys[key]
-		if read == nil || given[key] && key != "says" || !read(strings.TrimSpace(value)) {
+		if read == nil || given[key] && key != "says" && key != "then" || !read(strings.TrimSpace(value)) {
 			return fmt.Errorf("want: cannot read %q", line)
 		}
 		given[key] = true
@@ -224,7 +229,7 @@ var waiting = []rules.Kind{rules.Report, rules.Asking, rules.GaveUp, rules.Hold,
 // defaults fills in what was not given.
 func (s *Scenario) defaults(given map[string]bool) {
 	if !given["acts"] && s.Mode != Report {
-		s.Acts = Range{1, 1}
+		s.Acts = Range{1 + len(s.Then), 1 + len(s.Then)}
 	}
 	switch {
 	case given["action"]:
@@ -233,6 +238,12 @@ func (s *Scenario) defaults(given map[string]bool) {
 	case s.Mode != Heal:
 		s.Action = rules.Report
 	}
+}
+
+// ref reads "CODE SUBJECT", or "CODE" alone.
+func ref(text string) rules.Ref {
+	code, subject, _ := strings.Cut(text, " ")
+	return rules.On(probes.Code(code), subject)
 }
 
 // readRange reads "3" and "1-6".

@@ -26,6 +26,11 @@ func TestScenarios(t *testing.T) {
 		if len(r.Remedies) == 0 && (s.Mode == Heal || s.Mode == Ask) {
 			t.Errorf("%s: is to be healed, and %s has no remedy", s.ID, s.Cause)
 		}
+		for _, then := range s.Then {
+			if len(rows[string(then.Code)].Remedies) == 0 {
+				t.Errorf("%s: %s is to be healed next, and has no remedy", s.ID, then)
+			}
+		}
 		if len(s.Prose) < 20 {
 			t.Errorf("%s: says nothing for people", s.ID)
 		}
@@ -69,6 +74,13 @@ func TestParseRefusesWant(t *testing.T) {
 		if s, err := Parse("x", text(more)); err == nil {
 			t.Errorf("%q: accepted as %+v", more, s)
 		}
+	}
+}
+
+func TestThen(t *testing.T) {
+	s, err := Parse("x", []byte("prose\n-- want --\nhost: idp\ncause: a.b\nthen: c.d x y\nthen: e.f\n-- break --\nx\n-- fix --\nx\n-- ready --\nx\n"))
+	if err != nil || len(s.Then) != 2 || s.Then[0] != rules.On("c.d", "x y") || s.Acts != (Range{3, 3}) {
+		t.Errorf("read %+v, %v", s, err)
 	}
 }
 
