@@ -1,6 +1,9 @@
 package hosttest
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io/fs"
 	"path"
 	"slices"
@@ -62,6 +65,20 @@ func (f files) ReadDir(name string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+func (f files) Size(name string) (int64, error) {
+	data, err := f.ReadFile(name)
+	return int64(len(data)), err
+}
+
+func (f files) SHA256(ctx context.Context, name string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	data, err := f.ReadFile(name)
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), err
 }
 
 func (f files) Usage(name string) (host.Usage, error) {
