@@ -2,14 +2,14 @@ package host
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"watchdog/packaging/lab/need"
 )
 
 // filesIn does things to a directory, and fails the test where it can't.
@@ -172,28 +172,9 @@ func TestTooManyEvents(t *testing.T) {
 	l.hears(f.path("b/file"))
 }
 
-// inNamespace runs the test that calls it once more, in a process with users and
-// mounts of its own, and reports whether this is that process.
-func inNamespace(t *testing.T) bool {
-	t.Helper()
-	const inside = "WATCHDOG_TEST_INSIDE"
-	if os.Getenv(inside) != "" {
-		return true
-	}
-	c := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	c.Env = append(os.Environ(), inside+"=1")
-	me := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-	group := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS, UidMappings: me, GidMappings: group}
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Errorf("inside: %v\n%s", err, out)
-	}
-	return false
-}
-
 // TestInotifyIsUsedUp has limits of its own, which a namespace of users gives.
 func TestInotifyIsUsedUp(t *testing.T) {
-	if !inNamespace(t) {
+	if !need.Namespace(t) {
 		return
 	}
 	f := filesIn{t, t.TempDir()}
@@ -220,7 +201,7 @@ func TestInotifyIsUsedUp(t *testing.T) {
 
 // TestWhatIsMountedOver: no event tells of a mount.
 func TestWhatIsMountedOver(t *testing.T) {
-	if !inNamespace(t) {
+	if !need.Namespace(t) {
 		return
 	}
 	f := filesIn{t, t.TempDir()}

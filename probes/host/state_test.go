@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"watchdog/packaging/lab/need"
 )
 
 // TestStateUnwritable mounts what it needs in a namespace of its own.
 func TestStateUnwritable(t *testing.T) {
-	if !inNamespace(t) {
+	if !need.Namespace(t) {
 		return
 	}
 	mounted := func(options string) func(filesIn) {
