@@ -13,7 +13,7 @@ func Table() []Rule {
 	return slices.Concat(
 		hostTable, serviceTable, dnsTable, certTable,
 		postgresTable, keycloakTable, edgeTable,
-		firewallTable, backupTable, driftTable,
+		firewallTable, backupTable, driftTable, selfTable,
 	)
 }
 
@@ -22,7 +22,7 @@ func Probes(s Stack) []probes.Probe {
 	if !s.Self.Has(RoleKeycloak) {
 		return nil
 	}
-	return slices.Concat(systemProbes(s), keycloakProbes(s))
+	return slices.Concat(systemProbes(s), keycloakProbes(s), selfProbes())
 }
 
 // installOrder is the order in which a bare host becomes one of the site: each

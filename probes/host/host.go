@@ -33,7 +33,8 @@ type Host struct {
 	// Roots are the authorities that [Host.HTTPClient] trusts; nil means the
 	// system's.
 	Roots *x509.CertPool
-	// Vitals tells how the program is; nil outside of the daemon.
+	// Vitals tells how the daemon is; nil where none is known to run. Probes
+	// call it from several goroutines, and change nothing of what it returns.
 	Vitals func() Vitals
 
 	web     sync.Mutex // guards what follows
