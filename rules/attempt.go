@@ -94,7 +94,8 @@ const (
 	backoffMost = 5 * time.Minute
 	// putOffPace is how often it is tried while somebody else changes the host.
 	putOffPace = 5 * time.Second
-	// settling is how long what depends on a healed fault is left alone.
+	// settling is how long what depends on a fault is left alone once that is
+	// gone.
 	settling = 5 * time.Second
 )
 
@@ -126,8 +127,8 @@ func backoff(q question) (time.Time, string) {
 	return last.Ended.Add(wait + jitter), fmt.Sprintf("backs off: the last attempt %s", last.Outcome)
 }
 
-// aftermathOf returns until when a fault is left alone because something that
-// can explain it has just been healed: its users take a moment to notice.
+// aftermathOf returns until when a fault is left alone because something that it
+// may end with has just been healed: its users take a moment to notice.
 func aftermathOf(q question) time.Time {
 	var until time.Time
 	var beneath map[Ref]bool
@@ -139,7 +140,7 @@ func aftermathOf(q question) time.Time {
 			continue
 		}
 		if beneath == nil {
-			beneath = q.book.closure(q.d.Fault)
+			beneath = q.book.closure(q.d.Fault, Ref.ends)
 		}
 		if end := a.Ended.Add(settling); end.After(until) && (beneath[a.Fault] || beneath[On(a.Fault.Code, "")]) {
 			until = end

@@ -16,6 +16,8 @@ type Sighting struct {
 	// Cause is since when it has stood as a cause: a symptom's time does not
 	// count for what has to last.
 	Cause time.Time
+	// Followed says that it has been the symptom of a fault that it ends with.
+	Followed bool
 }
 
 // A Memory is what is known of the past.
@@ -113,7 +115,7 @@ func same(a, b probes.Result) bool {
 	}
 	for i, f := range a.Findings {
 		g := b.Findings[i]
-		if f.Code != g.Code || f.Subject != g.Subject || f.Summary != g.Summary || !slices.Equal(f.Evidence, g.Evidence) {
+		if f.Code != g.Code || f.Subject != g.Subject || f.Summary != g.Summary || f.Awaits != g.Awaits || !slices.Equal(f.Evidence, g.Evidence) {
 			return false
 		}
 	}
@@ -189,6 +191,7 @@ func (m *Memory) stand(now time.Time, ds []Diagnosis) {
 			continue
 		case d.Verdict != Cause:
 			s.Cause = time.Time{}
+			s.Followed = s.Followed || d.Verdict == Symptom && len(d.By) > len(d.Outlasts)
 		case s.Cause.IsZero():
 			s.Cause = now
 		}

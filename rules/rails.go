@@ -58,7 +58,7 @@ var rails = []rail{
 	{"service budget", "ten attempts on one service within half an hour", nil, serviceBudget},
 	{"host budget", "forty attempts on the host within half an hour", nil, hostBudget},
 	{"back-off", "longer and longer after attempts that did not help", nil, backedOff},
-	{"approval", "mode ask: a person approves the plan", nil, approval},
+	{"approval", "mode ask, or what may lose data: a person approves the plan", nil, approval},
 }
 
 // Rails lists the guard rails that bind the faults of a rule, for people: name
@@ -227,6 +227,10 @@ func confirmed(q question) objection {
 	if until := aftermathOf(q); q.now.Before(until) {
 		return object(Wait, until, "its cause was healed a moment ago")
 	}
+	// By a person's hand, perhaps, who is still at it.
+	if until := s.Cause.Add(settling); s.Followed && q.now.Before(until) {
+		return object(Wait, until, "what explained it went a moment ago")
+	}
 	var look []string
 	for _, p := range q.book.Beneath(q.d.Fault) {
 		if q.m.Looked(p).Before(s.First) { // never, counts as before
@@ -247,8 +251,14 @@ func backedOff(q question) objection {
 	return object(Wait, until, "%s", reason)
 }
 
+// asks reports whether a person has to approve the plan: where the mode says so,
+// and whatever row names it, where data may be lost.
+func (q question) asks() bool {
+	return q.p.ModeOf(q.d.Rule) == Ask || q.cure.Risk >= remedies.DataLoss
+}
+
 func approval(q question) objection {
-	if q.p.ModeOf(q.d.Rule) != Ask {
+	if !q.asks() {
 		return objection{}
 	}
 	yes, ok := q.p.Approved[q.d.Fault]

@@ -26,7 +26,7 @@ func systemRemedies(s Stack) []remedies.Remedy {
 		remedies.Service{Name: "watchdog-firewall", Risk: remedies.Harmless},
 	}
 	if issuer {
-		all = append(all, remedies.NginxEdge{FQDN: s.Self.FQDN, Keycloak: s.KeycloakAddr(), Webroot: s.ACME.Webroot})
+		all = append(all, remedies.NginxEdge{FQDN: s.Self.FQDN, Address: s.Self.Address, Keycloak: s.KeycloakAddr(), Webroot: s.ACME.Webroot})
 	}
 	all = append(all,
 		remedies.Service{Name: "nginx", Risk: remedies.Blip},
@@ -44,6 +44,12 @@ func systemRemedies(s Stack) []remedies.Remedy {
 		)
 	}
 	return all
+}
+
+// spaceRemedy makes room on a full disk. It belongs to no installation: with room
+// left there is nothing to do.
+func spaceRemedy(s Stack) remedies.Remedy {
+	return remedies.Disk{Backups: s.Backups.Dir, Keep: s.Backups.Keep}
 }
 
 // restartRemedies are the second rungs "service.NAME.restart". Their plans are

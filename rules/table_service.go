@@ -56,7 +56,7 @@ var serviceTable = []Rule{
 		Explain: "{subject} is not running and did not fail: somebody stopped it, or it was never started since the host came up. " +
 			"To keep it stopped, pause watchdog first (watchdog pause).",
 		// After a restart of the host, what does not start at boot is stopped.
-		DependsOn: []Ref{On(system.ServiceDisabled, "{subject}")},
+		DependsOn: append(endings(), On(system.ServiceDisabled, "{subject}")),
 		Remedies:  []string{"service.{subject}"},
 		Fix:       []string{"watchdog heal service.stopped"},
 		Drill:     "nginx-stopped",

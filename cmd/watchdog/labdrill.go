@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func labTour(o *lab.Options) *cobra.Command {
 }
 
 func labDrill(o *lab.Options) *cobra.Command {
-	var asJSON bool
+	var asJSON, resume bool
 	c := &cobra.Command{
 		Use:   "drill [ID…]",
 		Short: "Break the lab in known ways and hold the program to its book",
@@ -40,24 +41,23 @@ func labDrill(o *lab.Options) *cobra.Command {
 other. Each drill is run twice: once with the engine held, to check what diagnose
 says and to time the fix a person would type, and once with the engine free, which
 then has to find the one cause, heal it and prove it, restarting nothing else and
-leaving every file as it was. Exit code 1 says that a drill was not passed.`,
+leaving every file as it was. What only a person can mend, or has to approve, the
+engine has to leave alone until then, and to say so. Exit code 1 says that a drill
+was not passed, or could not be run.`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			all, _ := scenarios.All()
 			return drillIDs(all), cobra.ShellCompDirectiveNoFileComp
 		},
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: withLab(o, func(c *cobra.Command, l *lab.Lab, args []string) error {
 			all, err := chooseDrills(args)
 			if err != nil {
 				return err
 			}
-			l, err := openLab(c, o)
-			if err != nil {
-				return err
-			}
-			return runDrills(c, drill.Runner{Lab: l, Log: c.ErrOrStderr()}, all, asJSON)
-		},
+			return runDrills(c, drill.Runner{Lab: l, Log: c.ErrOrStderr()}, all, resume, asJSON)
+		}),
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&resume, "resume", false, "take over what these same programs have passed in this lab before")
 	return c
 }
 
@@ -85,26 +85,22 @@ func drillIDs(all []scenarios.Scenario) []string {
 	return ids
 }
 
-func runDrills(c *cobra.Command, r drill.Runner, all []scenarios.Scenario, asJSON bool) error {
-	scores := []drill.Score{}
-	passed := true
-	for i, s := range all {
-		fmt.Fprintf(c.ErrOrStderr(), "drill %d of %d: %s\n", i+1, len(all), s.ID)
-		score, err := r.Run(c.Context(), s)
-		if err != nil {
-			return err
-		}
-		passed = passed && score.Passed()
-		scores = append(scores, score)
+func runDrills(c *cobra.Command, r drill.Runner, all []scenarios.Scenario, resume, asJSON bool) error {
+	scores, err := r.All(c.Context(), all, resume)
+	passed := !slices.ContainsFunc(scores, func(s drill.Score) bool { return !s.Passed() })
+	var shown error
+	switch {
+	case len(scores) == 0 && err != nil: // the lab is not up
+	case asJSON:
+		shown = printJSON(c.OutOrStdout(), map[string]any{"schema": 1, "drills": scores})
+	default:
+		shown = drill.Print(c.OutOrStdout(), scores)
 	}
-	var err error
-	if asJSON {
-		err = printJSON(c.OutOrStdout(), map[string]any{"schema": 1, "drills": scores})
-	} else {
-		err = drill.Print(c.OutOrStdout(), scores)
+	if err := errors.Join(err, shown); err != nil {
+		return err
 	}
-	if err == nil && !passed {
+	if !passed {
 		return exitCode(exitFindings)
 	}
-	return err
+	return nil
 }

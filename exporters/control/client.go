@@ -47,6 +47,11 @@ func (c *Client) Snapshot(ctx context.Context) (engine.Snapshot, error) {
 	return snap, err
 }
 
+// Vitals reads what the daemon knows of itself into v.
+func (c *Client) Vitals(ctx context.Context, v any) error {
+	return c.get(ctx, "/v1/vitals", snapshotMost, v)
+}
+
 // History asks the engine for incidents.
 func (c *Client) History(ctx context.Context, q ledger.Query) (ledger.History, error) {
 	values := url.Values{}

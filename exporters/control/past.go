@@ -1,13 +1,9 @@
 package control
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"watchdog/rules/ledger"
 )
@@ -60,31 +56,4 @@ func (s *Server) recording(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(data) // an error is the reader's going away
 	}
-}
-
-// peerKey is the key of a connection's peer in its requests' contexts.
-type peerKey struct{}
-
-// withPeer remembers who is at the other end of a connection. The kernel says
-// so, at the time of connecting.
-func withPeer(ctx context.Context, c net.Conn) context.Context {
-	u, ok := c.(*net.UnixConn)
-	if !ok {
-		return ctx
-	}
-	raw, err := u.SyscallConn()
-	if err != nil {
-		return ctx
-	}
-	var peer *unix.Ucred
-	if raw.Control(func(fd uintptr) { peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }) != nil || err != nil {
-		return ctx
-	}
-	return context.WithValue(ctx, peerKey{}, peer)
-}
-
-// isRoot reports whether the kernel says that root asks.
-func isRoot(ctx context.Context) bool {
-	peer, ok := ctx.Value(peerKey{}).(*unix.Ucred)
-	return ok && peer.Uid == 0
 }

@@ -162,6 +162,9 @@ func (l *Lab) typed(verb string) string {
 // /run are the host's own and not visible there.
 func (l *Lab) Root(host string) string { return l.host(host, "root") }
 
+// Keeps is the path of a file that is kept for as long as the lab is.
+func (l *Lab) Keeps(file string) string { return l.state(file) }
+
 func (l *Lab) state(elem ...string) string {
 	return filepath.Join(append([]string{stateBase, l.name}, elem...)...)
 }

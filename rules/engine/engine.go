@@ -81,6 +81,7 @@ type Engine struct {
 	schedule schedule
 	stats    map[string]*probeStats
 	history  counters
+	late     Histogram // looks behind their time
 	record   *recorder
 	scribe   *scribe
 	vitals   *vitals
@@ -94,7 +95,8 @@ type Engine struct {
 	asked   time.Time // when the policy was
 	started time.Time
 	lost    map[string]string // sources of events, in the last snapshot
-	dirty   bool              // something changed since the last snapshot
+	shown   time.Time         // when the newest snapshot was published
+	dirty   bool              // something changed since
 }
 
 // New makes an engine. attempts are those of earlier runs, oldest first.
@@ -111,6 +113,7 @@ func New(o Options, attempts []rules.Attempt) *Engine {
 		Options: o,
 		core:    rules.NewCore(o.Book, order, memory),
 		stats:   stats,
+		late:    newHistogram(0.01, 0.05, 0.25, 1),
 		scribe:  newScribe(o.Ledger, o.Log),
 		vitals:  &vitals{},
 		results: make(chan probes.Result, len(o.Probes)),
@@ -179,7 +182,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // launch starts every probe that is due, all at once: probes that share a tick
 // share its wake-up, which costs more than they do.
 func (e *Engine) launch(ctx context.Context) {
-	for _, p := range e.schedule.due(e.Host.Now()) {
+	for _, p := range e.schedule.due(e.Host.Now(), e.late.observe) {
 		go func() { e.results <- probes.Look(ctx, e.Host, p) }()
 	}
 }

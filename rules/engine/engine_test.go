@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,6 +43,57 @@ func TestHealsTheCauseOnce(t *testing.T) {
 	})
 }
 
+// TestWhatStaysIsNotWaitedFor: a symptom that does not end with its cause costs
+// the cause's proof nothing, and is healed next.
+func TestWhatStaysIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		off, old := rules.On("timer.off", ""), rules.On("cert.old", "")
+		r := start(t, []rules.Rule{
+			{Code: "timer.off", Remedies: []string{"enable"}},
+			{Code: "cert.old", DependsOn: []rules.Ref{{Code: "timer.off", Stays: true}}, Remedies: []string{"order"}},
+		}, &hold)
+		defer r.stop()
+		time.Sleep(7 * time.Second)
+		r.change(func() { r.heals["enable"], r.heals["order"] = []rules.Ref{off}, []rules.Ref{old} })
+		r.set(true, off, old)
+		time.Sleep(12 * time.Second)
+		if got := r.did(); len(got) != 2 || got[0] != "enable" || got[1] != "order" {
+			t.Fatalf("ran %v, want enable, then order", got)
+		}
+		s := r.snapshot()
+		for _, a := range s.Recent {
+			if a.Outcome != rules.Healed || a.Detail != "" {
+				t.Errorf("%s of %s: %s %s", a.Remedy, a.Fault, a.Outcome, a.Detail)
+			}
+		}
+		if took := s.Recent[1].Ended.Sub(s.Recent[0].At); took > 3*time.Second {
+			t.Errorf("both took %s", took)
+		}
+	})
+}
+
+// TestWhatAwaitsSomebodyIsLeftAloneUntilThen: it is healed soon after, however
+// seldom its probe looks.
+func TestWhatAwaitsSomebodyIsLeftAloneUntilThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.change(func() { r.heals["soft"], r.awaits = []rules.Ref{issuer}, "port 80 is free" })
+		r.set(true, issuer)
+		time.Sleep(91 * time.Second)
+		if s := r.snapshot(); len(r.did()) > 0 || s.Faults[0].Action.Kind != rules.Report || s.Faults[0].Action.Reason != "nothing helps before port 80 is free" {
+			t.Fatalf("ran %v, action %+v", r.did(), s.Faults[0].Action)
+		}
+		r.change(func() { r.awaits = "" })
+		time.Sleep(awaiting + time.Second)
+		if got := r.did(); len(got) != 1 || got[0] != "soft" {
+			t.Errorf("ran %v, want soft", got)
+		}
+	})
+}
+
 func TestASymptomSeenFirstIsNotActedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := ""
@@ -55,6 +107,54 @@ func TestASymptomSeenFirstIsNotActedOn(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if got := r.did(); len(got) != 1 || got[0] != "start" {
 			t.Errorf("ran %v, want only start", got)
+		}
+	})
+}
+
+// TestASymptomGoesWithACauseThatAPersonEnds ends a fault that only a person can
+// end, at many points between two looks.
+func TestASymptomGoesWithACauseThatAPersonEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := ""
+		taken := rules.On("port.taken", "")
+		r := start(t, []rules.Rule{
+			{Code: "port.taken"},
+			{Code: "issuer.down", DependsOn: []rules.Ref{taken}, Remedies: []string{"soft", "hard"}},
+		}, &hold)
+		defer r.stop()
+		for i := range 20 {
+			r.set(true, taken, issuer)
+			time.Sleep(time.Minute + time.Duration(i)*130*time.Millisecond)
+			r.set(false, taken, issuer)
+			time.Sleep(20 * time.Second)
+		}
+		if got := r.did(); len(got) != 0 {
+			t.Errorf("ran %v, want nothing: it was gone with its cause", got)
+		}
+		r.set(true, taken, issuer)
+		time.Sleep(time.Minute)
+		r.change(func() { r.heals["soft"] = []rules.Ref{issuer} })
+		r.set(false, taken)
+		time.Sleep(20 * time.Second)
+		if got := r.did(); len(got) != 1 || got[0] != "soft" {
+			t.Errorf("ran %v, want soft for what stayed", got)
+		}
+	})
+}
+
+func TestNoProofWaitsForWhatIsSilentMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold, drift := "held", rules.On(rules.DriftCode, "start")
+		table := append(slices.Clone(table), rules.Rule{Code: rules.DriftCode, DependsOn: []rules.Ref{rules.On("service.dead", "")}})
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.change(func() { r.heals["start"] = []rules.Ref{dead, drift} })
+		r.set(true, dead, drift)
+		time.Sleep(time.Minute)
+		r.change(func() { hold = "" })
+		time.Sleep(20 * time.Second)
+		if s := r.snapshot(); len(s.Recent) != 1 || s.Recent[0].Outcome != rules.Healed || s.State != "ok" {
+			t.Errorf("state %s, attempts %+v", s.State, s.Recent)
 		}
 	})
 }
@@ -223,9 +323,9 @@ func TestAHoldStopsPuttingBack(t *testing.T) {
 func TestAClockSetBackDoesNotStopLooking(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
 	s := newSchedule([]probes.Probe{look{&world{}, "five", 5 * time.Second}}, now)
-	s.due(now)
+	s.due(now, nil)
 	s.done("probe.five", now, true)
-	if n := len(s.due(now.Add(-time.Hour))); n != 1 {
+	if n := len(s.due(now.Add(-time.Hour), nil)); n != 1 {
 		t.Errorf("%d due after the clock was set back an hour", n)
 	}
 }

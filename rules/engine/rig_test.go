@@ -26,6 +26,7 @@ type world struct {
 	ran    []string
 	hung   map[string]bool // probes that never answer
 	looks  map[string]int
+	awaits string        // what the faults await
 	late   time.Duration // how long it takes a probe to see a fault
 }
 
@@ -58,7 +59,10 @@ type look struct {
 }
 
 func (l look) Spec() probes.Spec {
-	return probes.Spec{ID: "probe." + string(l.code), Codes: []probes.Code{l.code}, Every: l.every, Timeout: 3 * time.Second}
+	return probes.Spec{
+		ID: "probe." + string(l.code), Codes: []probes.Code{l.code}, Every: l.every, Timeout: 3 * time.Second,
+		Calm: l.code == rules.DriftCode,
+	}
 }
 
 func (l look) Observe(ctx context.Context, _ *host.Host) ([]probes.Finding, error) {
@@ -68,7 +72,7 @@ func (l look) Observe(ctx context.Context, _ *host.Host) ([]probes.Finding, erro
 	var out []probes.Finding
 	for f, there := range l.w.faults {
 		if there && f.Code == l.code {
-			out = append(out, probes.Finding{Code: f.Code, Subject: f.Subject})
+			out = append(out, probes.Finding{Code: f.Code, Subject: f.Subject, Awaits: l.w.awaits})
 		}
 	}
 	l.w.mu.Unlock()

@@ -32,6 +32,7 @@ type Snapshot struct {
 	// Budgets are those of services and of the host that are used in part.
 	Budgets []Budget  `json:"budgets"`
 	Heal    Histogram `json:"heal_seconds"` // onset to proof
+	Late    Histogram `json:"late_seconds"` // looks behind their time
 }
 
 // An OpenIncident is one that goes on.
@@ -89,15 +90,20 @@ type AttemptCount struct {
 	Count   uint64        `json:"count"`
 }
 
-// publish gives away a snapshot if anything changed.
+// shownFor is how long a snapshot stands while nothing changes: its age tells
+// whether the engine is alive, and when its probes last looked.
+const shownFor = 5 * time.Second
+
+// publish gives away a snapshot if anything changed, or the last one is old.
 func (e *Engine) publish() {
 	if lost := e.vitals.get().Lost; !maps.Equal(lost, e.lost) {
 		e.lost, e.dirty = lost, true
 	}
-	if !e.dirty || e.Published == nil {
+	now := e.Host.Now()
+	if e.Published == nil || !e.dirty && now.Sub(e.shown) < shownFor && !now.Before(e.shown) {
 		return
 	}
-	e.dirty = false
+	e.dirty, e.shown = false, now
 	e.Published(e.snapshot())
 }
 
@@ -106,7 +112,7 @@ func (e *Engine) snapshot() Snapshot {
 	s := Snapshot{
 		Schema: 1, Host: e.HostName, At: now, Started: e.started, State: "ok",
 		Hold: e.policy.Hold, Forgetful: e.policy.Forgetful, Lost: e.vitals.get().Lost,
-		Attempts: e.history.attempts(), Heal: e.history.heal.copy(),
+		Attempts: e.history.attempts(), Heal: e.history.heal.copy(), Late: e.late.copy(),
 		Recent: []rules.Attempt{}, Faults: []FaultState{}, Probes: make([]ProbeState, 0, len(e.Probes)),
 		Open: []OpenIncident{}, Budgets: []Budget{},
 	}

@@ -12,13 +12,15 @@ import (
 	"watchdog/rules"
 )
 
-// work is one remedy, from its intent to its proof. The findings that the cause
-// explains are written down first: healed means that they are gone.
+// work is one remedy, from its intent to its proof. The findings that end with
+// the cause are written down first: healed means that they are gone.
 type work struct {
 	attempt   rules.Attempt
 	id        uint64
-	predicted []rules.Ref // the cause itself first, then what it explains
+	predicted []rules.Ref // the cause itself first, then what ends with it
 	askers    []string    // the probes whose word counts as proof
+	above     []string    // those that see whether its users are served
+	blind     []string    // those above that could not look before either
 	plan      remedies.Plan
 
 	proving  bool
@@ -53,15 +55,20 @@ const proofTime = 45 * time.Second
 
 // begin starts the remedy beside the loop. Its intent is written down first.
 func (e *Engine) begin(ctx context.Context, a rules.Action, d rules.Diagnosis) {
-	now := e.Host.Now()
+	now, ending := e.Host.Now(), e.ending(d)
 	w := &work{
 		attempt: rules.Attempt{
 			Fault: a.Fault, Remedy: a.Remedy, Rung: a.Rung, Outcome: rules.Attempting,
-			Seen: e.core.Memory.Sightings[d.Fault].First, At: now, Explains: d.Explains,
+			Seen: e.core.Memory.Sightings[d.Fault].First, At: now, Explains: ending,
 		},
-		predicted: append([]rules.Ref{d.Fault}, d.Explains...),
-		askers:    e.askers(d),
+		predicted: append([]rules.Ref{d.Fault}, ending...),
+		askers:    e.askers(d, ending),
+		above:     e.Book.Above(d.Fault),
 	}
+	// Those that tell nothing while a remedy is at work can't vouch for it.
+	calm := func(p string) bool { return e.Book.Calm[p] }
+	w.askers, w.above = slices.DeleteFunc(w.askers, calm), slices.DeleteFunc(slices.Clone(w.above), calm)
+	w.blind = slices.DeleteFunc(slices.Clone(w.above), func(p string) bool { return e.core.Memory.Latest[p].State != probes.Unknown })
 	e.work = w
 	e.dirty = true
 	e.core.Begin(a.Fault)
@@ -83,11 +90,22 @@ func (e *Engine) begin(ctx context.Context, a rules.Action, d rules.Diagnosis) {
 	}()
 }
 
-// askers lists the probes that found the cause or one of its symptoms.
-func (e *Engine) askers(d rules.Diagnosis) []string {
+// ending lists what a cause explains and what goes with it.
+func (e *Engine) ending(d rules.Diagnosis) []rules.Ref {
+	var out []rules.Ref
+	for _, other := range e.core.Diagnoses {
+		if slices.Contains(d.Explains, other.Fault) && !slices.Contains(other.Outlasts, d.Fault) {
+			out = append(out, other.Fault)
+		}
+	}
+	return out
+}
+
+// askers lists the probes that found the cause or what ends with it.
+func (e *Engine) askers(d rules.Diagnosis, ending []rules.Ref) []string {
 	out := slices.Clone(d.Probes)
 	for _, other := range e.core.Diagnoses {
-		if !slices.Contains(d.Explains, other.Fault) {
+		if !slices.Contains(ending, other.Fault) {
 			continue
 		}
 		for _, p := range other.Probes {
@@ -129,42 +147,27 @@ func (e *Engine) tookEffect(a applied) {
 
 // ask makes the probes whose word is the proof look now.
 func (e *Engine) ask(t time.Time) {
-	for _, p := range e.work.askers {
-		e.schedule.hasten(p, t)
+	for _, p := range slices.Concat(e.work.askers, e.work.above) {
+		if e.core.Memory.Latest[p].State != probes.OK || e.core.Memory.Looked(p).Before(e.work.since) {
+			e.schedule.hasten(p, t)
+		}
 	}
 }
 
 // reprove is how often the proof is asked for while it is not there.
 const reprove = 500 * time.Millisecond
 
-// prove judges the remedy at work: healed when everything predicted is gone by
-// looks that began after it was applied.
+// prove judges the remedy at work: healed when everything predicted is gone, and
+// its users are served, by looks that began after it was applied.
 func (e *Engine) prove(ctx context.Context) {
 	w := e.work
 	if w == nil || !w.proving || w.deadline.IsZero() {
 		return
 	}
 	now := e.Host.Now()
-	fresh := true
-	var left []rules.Ref
-	for p, r := range e.core.Memory.Latest {
-		asked := slices.Contains(w.askers, p)
-		for _, f := range r.Findings {
-			if ref := rules.On(f.Code, f.Subject); slices.Contains(w.predicted, ref) {
-				if !r.At.Before(w.since) {
-					left = append(left, ref)
-				}
-				if !asked { // it found the same a little later
-					w.askers, asked = append(w.askers, p), true
-				}
-			}
-		}
-		if asked && (r.At.Before(w.since) || r.State == probes.Unknown) {
-			fresh = false
-		}
-	}
+	missing, left := e.evidence()
 	switch {
-	case fresh && len(left) == 0:
+	case missing == "" && len(left) == 0:
 		e.end(rules.Healed, "")
 	case now.Before(w.deadline):
 		e.ask(now.Add(reprove))
@@ -181,8 +184,44 @@ func (e *Engine) prove(ctx context.Context) {
 		// another fault's, and stands as a cause of its own from now on.
 		e.end(rules.Healed, fmt.Sprintf("%s stayed and has another cause", left[0]))
 	default:
-		e.end(rules.Unclear, "could not look again in time")
+		e.end(rules.Unclear, "could not look again in time: "+missing)
 	}
+}
+
+// evidence returns a probe whose word counts and which has not looked since the
+// remedy was applied, and what of the faults that were to go is still seen: those
+// that were predicted, and what came up meanwhile that only this cause explains.
+func (e *Engine) evidence() (missing string, left []rules.Ref) {
+	w := e.work
+	elsewhere := map[rules.Ref]bool{} // faults that something else explains, or that are their own cause
+	for _, d := range e.core.Diagnoses {
+		elsewhere[d.Fault] = slices.ContainsFunc(d.By, func(by rules.Ref) bool { return by != w.attempt.Fault && !slices.Contains(w.predicted, by) })
+	}
+	for p, r := range e.core.Memory.Latest {
+		if e.Book.Calm[p] {
+			continue
+		}
+		asked, above := slices.Contains(w.askers, p), slices.Contains(w.above, p)
+		for _, f := range r.Findings {
+			ref := rules.On(f.Code, f.Subject)
+			predicted := slices.Contains(w.predicted, ref)
+			if !predicted && (!above || elsewhere[ref] || !e.Book.Ends(w.attempt.Fault, ref)) {
+				continue
+			}
+			if !r.At.Before(w.since) {
+				left = append(left, ref)
+			}
+			if predicted && !asked { // it found the same a little later
+				w.askers, asked = append(w.askers, p), true
+			}
+		}
+		switch late := r.At.Before(w.since); {
+		case asked && (late || r.State == probes.Unknown), above && late,
+			above && r.State == probes.Unknown && !slices.Contains(w.blind, p):
+			missing = p
+		}
+	}
+	return missing, left
 }
 
 // revertTime bounds putting back after a proof that failed.

@@ -19,24 +19,16 @@ import (
 // View opens the ledger in the state directory for reading only, for those who
 // look while no daemon runs. It makes nothing. The error is [os.ErrNotExist]
 // where there is no ledger, and [ErrInUse] while a daemon has it.
-func View(state string) (l *Ledger, err error) {
+func View(state string) (*Ledger, error) {
 	path := filepath.Join(state, "ledger")
-	defer func() { // as in open
-		if r := recover(); r != nil {
-			l, err = nil, fmt.Errorf("open ledger %s: %w: %v", path, errDamaged, r)
-		}
-	}()
 	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("open ledger: %w", err)
+		return nil, fmt.Errorf("read ledger: %w", err)
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: time.Second})
-	switch {
-	case errors.Is(err, bbolterrors.ErrTimeout):
-		return nil, fmt.Errorf("open ledger %s: %w", path, ErrInUse)
-	case err != nil:
-		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+	l, err := openToRead(path)
+	if errors.Is(err, bbolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("read ledger %s: %w", path, ErrInUse)
 	}
-	return &Ledger{db}, nil
+	return l, err
 }
 
 // ErrInUse says that another process has the ledger open for writing.
@@ -68,35 +60,34 @@ const (
 var isOpen = []byte(`"state":"` + string(rules.IncidentOpen) + `"`)
 
 // History answers a query, the newest ones first to be kept.
-func (l *Ledger) History(q Query) (h History, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			h, err = History{}, fmt.Errorf("read ledger: %w: %v", errDamaged, r)
-		}
-	}()
-	h.Incidents = []json.RawMessage{}
+func (l *Ledger) History(q Query) (History, error) {
+	h := History{Incidents: []json.RawMessage{}}
 	since, size := []byte(q.Since.UTC().Format(rules.IDTime)), 0
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	asked := func(k, v []byte) bool {
+		if q.ID != "" {
+			return bytes.HasPrefix(k, []byte(q.ID))
+		}
+		return q.Since.IsZero() || bytes.Compare(k, since) >= 0 || goesOn(v)
+	}
+	read := func(tx *bbolt.Tx) error {
 		b := tx.Bucket(incidents)
-		if b == nil { // an older version's
+		if b == nil { // an earlier version's
 			return nil
 		}
 		c := b.Cursor()
 		for k, v := c.Last(); k != nil; k, v = c.Prev() {
-			old := !q.Since.IsZero() && bytes.Compare(k, since) < 0
-			if q.ID != "" && !bytes.HasPrefix(k, []byte(q.ID)) || q.ID == "" && old && !goesOn(v) {
-				continue
-			}
-			if len(h.Incidents) >= historyMost || size+len(v) > historyBytes {
+			switch {
+			case !asked(k, v):
+			case len(h.Incidents) >= historyMost || size+len(v) > historyBytes:
 				h.LeftOut++
-				continue
+			default:
+				size += len(v)
+				h.Incidents = append(h.Incidents, bytes.Clone(v))
 			}
-			size += len(v)
-			h.Incidents = append(h.Incidents, bytes.Clone(v))
 		}
 		return nil
-	})
-	if err != nil {
+	}
+	if err := guarded(func() error { return l.db.View(read) }); err != nil {
 		return History{}, fmt.Errorf("read ledger: %w", err)
 	}
 	slices.Reverse(h.Incidents)

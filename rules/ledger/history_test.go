@@ -23,9 +23,9 @@ func incident(onset time.Time, state rules.IncidentState) rules.Incident {
 	}
 }
 
-// filled is a ledger with three incidents: one open for eight days, and one of
+// withThree is a ledger with three incidents: one open for eight days, and one of
 // each of the last two days.
-func filled(t *testing.T, dir string) *Ledger {
+func withThree(t *testing.T, dir string) *Ledger {
 	t.Helper()
 	l := open1(t, dir)
 	for _, in := range []rules.Incident{
@@ -57,7 +57,7 @@ func told(t *testing.T, h History, err error) []string {
 }
 
 func TestHistory(t *testing.T) {
-	l := filled(t, t.TempDir())
+	l := withThree(t, t.TempDir())
 	defer l.Close()
 	tests := []struct {
 		name string
@@ -106,7 +106,7 @@ func TestAViewReadsWhatADaemonLeft(t *testing.T) {
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
 		t.Errorf("looking made %v", left)
 	}
-	l := filled(t, dir)
+	l := withThree(t, dir)
 	rec := rules.Recording{Schema: 1, ID: "a", Started: noon, Lines: []rules.Line{{At: noon, Begin: new(rules.On("service.dead", "nginx"))}}}
 	if err := l.Recording(rec); err != nil {
 		t.Fatal(err)

@@ -88,7 +88,11 @@ func (l *Ledger) keep(bucket []byte, id string, data []byte, most int) error {
 func (l *Ledger) Incidents(since time.Time) ([]rules.Incident, error) {
 	out := []rules.Incident{}
 	err := l.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(incidents).ForEach(func(k, v []byte) error {
+		b := tx.Bucket(incidents)
+		if b == nil { // an earlier version's, which can only be read
+			return nil
+		}
+		return b.ForEach(func(k, v []byte) error {
 			var in rules.Incident
 			if err := json.Unmarshal(v, &in); err != nil {
 				return fmt.Errorf("incident %s: %w", k, err)
@@ -111,11 +115,13 @@ const RecordingMost = 64 << 20
 // ReadRecording returns a recording by its ID, as JSON; nothing when there is none.
 func (l *Ledger) ReadRecording(id string) ([]byte, error) {
 	var packed, out []byte
-	err := l.db.View(func(tx *bbolt.Tx) error {
-		if b := tx.Bucket(recordings); b != nil {
-			packed = bytes.Clone(b.Get([]byte(id)))
-		}
-		return nil
+	err := guarded(func() error {
+		return l.db.View(func(tx *bbolt.Tx) error {
+			if b := tx.Bucket(recordings); b != nil {
+				packed = bytes.Clone(b.Get([]byte(id)))
+			}
+			return nil
+		})
 	})
 	if err == nil && packed != nil {
 		out, err = unpack(packed)

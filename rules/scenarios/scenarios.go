@@ -6,16 +6,48 @@
 // A scenario is a txtar archive. Its comment is prose for a person; its files
 // are:
 //
-//	want   key: value lines, see [Scenario]
-//	break  a shell script that breaks the host, run as root inside it
+//	want   key: value lines, see below
+//	before brings the host to where the fault can befall it, well as it is, under
+//	       the kill switch; left out as a rule
+//	break  a shell script that breaks the host, run as root inside it; the
+//	       engine is stopped meanwhile, for 20 seconds at most
 //	settle waits until the fault is all there is to see, where breaking takes a
 //	       while; left out where it does not
 //	fix    what a person would type: the bare fix that healing is timed against
 //	ready  a shell script that succeeds when users are served again
+//	after  takes away what a drill leaves on purpose, when it is over
 //	free   ends what keeps the program from healing: for mode release
 //	outside, outside-fix
-//	       lab verbs, one a line, for what breaks outside of the host
-//	       ("dns set idp.example.org A 192.0.2.1"): run after break, before fix
+//	       lab verbs, one a line, for what breaks outside of the host: "dns set
+//	       idp A 192.0.2.1", "dns unset idp AAAA", "dns mode timeout", "net cut
+//	       idp --port 53", "net join|pull|plug|claim|yield idp", "exec homer -- COMMAND".
+//	       outside is run after break, outside-fix before fix and after free
+//
+// The keys of want:
+//
+//	host: NAME            the host that is broken
+//	cause: CODE [SUBJECT] the one cause that has to be named
+//	mode: heal|report|ask|release
+//	                      what is held to, see [Mode]; heal when left out
+//	says: TEXT            what diagnose has to say of the cause, in its summary,
+//	                      evidence or fix, or status of what is done about it;
+//	                      $(COMMAND) in it is what the host's shell makes of it
+//	restarts: SERVICE…    the services that the row lets be restarted
+//	changes: PATH…        below which files may be otherwise than before
+//	then: CODE [SUBJECT]  what the cause explains and does not end with it: healed
+//	                      next, by an attempt of its own
+//	acts: N, acts: N-M    how many attempts are right: when left out one for the
+//	                      cause and one for each then, in mode report 0. Of
+//	                      several, the last one has to heal
+//	action: KIND          what the engine has to have come to where a person is
+//	                      waited for: ask in mode ask, report in the others when
+//	                      left out. Before it has given up ("gave up") it will have
+//	                      acted, on a fault that came back each time
+//	needs: drill build    what is broken is made up by code that only programs
+//	                      built with -tags drill have; on others the drill can't
+//	                      be run, and says so
+//	engine: restarts      the engine itself may end and be started again: it is
+//	                      not stopped for break, which may kill it
 package scenarios
 
 import (
@@ -24,6 +56,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/tools/txtar"
@@ -41,6 +74,8 @@ type Scenario struct {
 	Prose string
 	Host  string    // the host it breaks: "idp"
 	Cause rules.Ref // the one cause that has to be named ("cause: CODE SUBJECT")
+	// Then lists what is healed after the cause: it does not end with it.
+	Then []rules.Ref
 	// Restarts lists the services that healing may restart; all others keep
 	// running as they are.
 	Restarts []string
@@ -50,14 +85,26 @@ type Scenario struct {
 	// Says lists what diagnose has to say of the cause, in its evidence or in
 	// its fix: a port's holder, the record to publish.
 	Says []string
+	// Acts is how many attempts the engine may make.
+	Acts Range
+	// Action is what the engine has to come to by itself, in a mode that waits
+	// for a person.
+	Action rules.Kind
+	// DrillBuild says that the program in the host has to be built for drills.
+	DrillBuild bool
+	// EngineRestarts says that the engine itself may end and be started again.
+	EngineRestarts bool
 
-	Break, Settle, Fix, Ready, Free string
+	Before, Break, Settle, Fix, Ready, Free, After string
 	// Outside and OutsideFix are lab verbs.
 	Outside, OutsideFix []string
 }
 
 // Mode is what the program is held to.
 type Mode string
+
+// A Range is a number of attempts, with both ends.
+type Range struct{ Least, Most int }
 
 // Modes of a drill. Heal: the cause is healed without a person. Report: it is
 // named and nothing is tried; the person's fix ends it. Ask: nothing is tried
@@ -95,7 +142,7 @@ func All() ([]Scenario, error) {
 func Parse(id string, data []byte) (Scenario, error) {
 	ar := txtar.Parse(data)
 	s := Scenario{ID: id, Prose: strings.TrimSpace(string(ar.Comment)), Mode: Heal}
-	parts := map[string]*string{"break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready, "free": &s.Free}
+	parts := map[string]*string{"before": &s.Before, "break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready, "free": &s.Free, "after": &s.After}
 	verbs := map[string]*[]string{"outside": &s.Outside, "outside-fix": &s.OutsideFix}
 	want := ""
 	for _, f := range ar.Files {
@@ -126,7 +173,7 @@ func (s Scenario) complete() error {
 		"break or outside":    blank(s.Break) && len(s.Outside) == 0,
 		"fix or outside-fix":  blank(s.Fix) && len(s.OutsideFix) == 0,
 		"ready":               blank(s.Ready),
-		"free (mode release)": s.Mode == Release && blank(s.Free),
+		"free or outside-fix": s.Mode == Release && blank(s.Free) && len(s.OutsideFix) == 0,
 	} {
 		if missing {
 			return fmt.Errorf("scenario %s: no %s", s.ID, name)
@@ -138,33 +185,74 @@ func (s Scenario) complete() error {
 func blank(text string) bool { return strings.TrimSpace(text) == "" }
 
 func (s *Scenario) want(text string) error {
+	keys := map[string]func(value string) bool{
+		"host":     func(v string) bool { s.Host = v; return v != "" },
+		"cause":    func(v string) bool { s.Cause = ref(v); return s.Cause.Code != "" },
+		"then":     func(v string) bool { s.Then = append(s.Then, ref(v)); return v != "" },
+		"restarts": func(v string) bool { s.Restarts = strings.Fields(v); return true },
+		"changes":  func(v string) bool { s.Changes = strings.Fields(v); return true },
+		"mode": func(v string) bool {
+			s.Mode = Mode(v)
+			return slices.Contains([]Mode{Heal, Report, Ask, Release}, s.Mode)
+		},
+		"says":   func(v string) bool { s.Says = append(s.Says, v); return v != "" },
+		"acts":   func(v string) (ok bool) { s.Acts, ok = readRange(v); return ok },
+		"action": func(v string) bool { s.Action = rules.Kind(v); return slices.Contains(waiting, s.Action) },
+		"needs":  func(v string) bool { s.DrillBuild = true; return v == "drill build" },
+		"engine": func(v string) bool { s.EngineRestarts = true; return v == "restarts" },
+	}
+	given := map[string]bool{}
 	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" {
+		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		key, value, ok := strings.Cut(line, ":")
-		value = strings.TrimSpace(value)
-		switch {
-		case ok && key == "host":
-			s.Host = value
-		case ok && key == "cause":
-			code, subject, _ := strings.Cut(value, " ")
-			s.Cause = rules.On(probes.Code(code), subject)
-		case ok && key == "restarts":
-			s.Restarts = strings.Fields(value)
-		case ok && key == "changes":
-			s.Changes = strings.Fields(value)
-		case ok && key == "mode" && slices.Contains([]Mode{Heal, Report, Ask, Release}, Mode(value)):
-			s.Mode = Mode(value)
-		case ok && key == "says":
-			s.Says = append(s.Says, value)
-		default:
+		key, value, _ := strings.Cut(line, ":")
+		read := keys[key]
+		if read == nil || given[key] && key != "says" && key != "then" || !read(strings.TrimSpace(value)) {
 			return fmt.Errorf("want: cannot read %q", line)
 		}
+		given[key] = true
 	}
 	if s.Host == "" || s.Cause.Code == "" {
 		return fmt.Errorf("want: host and cause are needed")
 	}
+	if given["action"] && s.Mode == Heal {
+		return fmt.Errorf("want: action is for a drill that waits for a person, and mode heal does not")
+	}
+	s.defaults(given)
 	return nil
+}
+
+// waiting are the actions that a person ends.
+var waiting = []rules.Kind{rules.Report, rules.Asking, rules.GaveUp, rules.Hold, rules.Wait}
+
+// defaults fills in what was not given.
+func (s *Scenario) defaults(given map[string]bool) {
+	if !given["acts"] && s.Mode != Report {
+		s.Acts = Range{1 + len(s.Then), 1 + len(s.Then)}
+	}
+	switch {
+	case given["action"]:
+	case s.Mode == Ask:
+		s.Action = rules.Asking
+	case s.Mode != Heal:
+		s.Action = rules.Report
+	}
+}
+
+// ref reads "CODE SUBJECT", or "CODE" alone.
+func ref(text string) rules.Ref {
+	code, subject, _ := strings.Cut(text, " ")
+	return rules.On(probes.Code(code), subject)
+}
+
+// readRange reads "3" and "1-6".
+func readRange(text string) (Range, bool) {
+	least, most, two := strings.Cut(text, "-")
+	if !two {
+		most = least
+	}
+	n, err := strconv.Atoi(least)
+	m, err2 := strconv.Atoi(most)
+	return Range{n, m}, err == nil && err2 == nil && 0 <= n && n <= m
 }

@@ -63,7 +63,7 @@ func (r *Runner) act(ctx context.Context, s scenarios.Scenario, out io.Writer) e
 	if err != nil {
 		return err
 	}
-	attempts, err := r.await(ctx, s.Host, start)
+	attempts, err := r.await(ctx, &pass{Scenario: s, start: start})
 	if err != nil {
 		return err
 	}
