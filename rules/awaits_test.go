@@ -23,7 +23,7 @@ func TestDecideReportsWhatAwaitsSomebody(t *testing.T) {
 		t.Errorf("released: got %s (%s), want heal", a.Kind, a.Reason)
 	}
 	rule := testBook().Rules[fault.Code]
-	if got := rule.Fixes(Auto, "nginx", "port 80 is free")[0].String(); got != "watchdog does it: service.nginx, once port 80 is free" {
+	if got := rule.Fixes(Auto, seen[0].Findings[0])[0].String(); got != "watchdog does it: service.nginx, once port 80 is free" {
 		t.Errorf("fix is %q", got)
 	}
 }

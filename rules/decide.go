@@ -87,7 +87,11 @@ func decide(now time.Time, b *Book, ds []Diagnosis, d Diagnosis, m *Memory, p Po
 	q := question{now: now, book: b, all: ds, d: d, m: m, p: p, tried: made(now, d, m.Attempts, p.Resumed)}
 	a.Rung = rung(m.Sightings[d.Fault].First, q.tried)
 	a.Remedy = d.Rule.Remedy(a.Rung, d.Fault.Subject)
-	q.cure = b.Cures[a.Remedy]
+	cure, known := b.Cures[a.Remedy]
+	if !known && len(b.Cures) > 0 { // of another version, or one that the daemon leaves to install
+		return set(Report, "the daemon does not run %s: a person has to do it", a.Remedy)
+	}
+	q.cure = cure
 	for _, r := range rails {
 		if r.spares != nil && r.spares(d.Rule) {
 			continue
@@ -97,9 +101,8 @@ func decide(now time.Time, b *Book, ds []Diagnosis, d Diagnosis, m *Memory, p Po
 			return a
 		}
 	}
-	a.Plan = p.Approved[d.Fault].Plan
-	if p.ModeOf(d.Rule) != Ask {
-		a.Plan = ""
+	if q.asks() {
+		a.Plan = p.Approved[d.Fault].Plan
 	}
 	return set(Heal, "confirmed")
 }

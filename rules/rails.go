@@ -58,7 +58,7 @@ var rails = []rail{
 	{"service budget", "ten attempts on one service within half an hour", nil, serviceBudget},
 	{"host budget", "forty attempts on the host within half an hour", nil, hostBudget},
 	{"back-off", "longer and longer after attempts that did not help", nil, backedOff},
-	{"approval", "mode ask: a person approves the plan", nil, approval},
+	{"approval", "mode ask, or what may lose data: a person approves the plan", nil, approval},
 }
 
 // Rails lists the guard rails for people: name and what it keeps to.
@@ -300,8 +300,14 @@ func backedOff(q question) objection {
 	return object(Wait, until, "%s", reason)
 }
 
+// asks reports whether a person has to approve the plan: where the mode says so,
+// and whatever row names it, where data may be lost.
+func (q question) asks() bool {
+	return q.p.ModeOf(q.d.Rule) == Ask || q.cure.Risk >= remedies.DataLoss
+}
+
 func approval(q question) objection {
-	if q.p.ModeOf(q.d.Rule) != Ask {
+	if !q.asks() {
 		return objection{}
 	}
 	yes, ok := q.p.Approved[q.d.Fault]

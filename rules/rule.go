@@ -161,25 +161,25 @@ func (f Fix) String() string {
 	return "you: " + f.Command
 }
 
-// Fixes says how the fault ends under mode m: by the daemon's first remedy
-// where it may act, once what it awaits has come about, and by what a person can
-// type in any case.
-func (r Rule) Fixes(m Mode, subject, awaits string) []Fix {
+// Fixes says how a fault of the row ends under mode m: by the daemon's first
+// remedy where it may act, once what it awaits has come about, and by what a
+// person can type in any case.
+func (r Rule) Fixes(m Mode, f probes.Finding) []Fix {
 	out := []Fix{}
 	if len(r.Remedies) > 0 {
-		id := fill(r.Remedies[0], subject)
-		if awaits != "" {
-			id += ", once " + awaits
+		action := fill(r.Remedies[0], f.Subject)
+		if f.Awaits != "" {
+			action += ", once " + f.Awaits
 		}
 		switch m {
 		case Auto:
-			out = append(out, Fix{By: "daemon", Action: id})
+			out = append(out, Fix{By: "daemon", Action: action})
 		case Ask:
-			out = append(out, Fix{By: "daemon", Action: id + ", once a person approves"})
+			out = append(out, Fix{By: "daemon", Action: action + ", once a person approves"})
 		}
 	}
 	for _, line := range r.Fix {
-		out = append(out, Fix{By: "you", Action: "type", Command: fill(line, subject)})
+		out = append(out, Fix{By: "you", Action: "type", Command: fill(line, f.Subject)})
 	}
 	return out
 }

@@ -53,7 +53,7 @@ var certTable = []Rule{
 		Code: certs.Expiring, Title: "The certificate runs out", Severity: Warning,
 		Explain: "The certificate has less time left than several renewals in a row would have left it, or is past its end, when every client " +
 			"refuses it. Certbot renews 30 days before the end, twice a day, so renewals have failed for a while or were never tried.",
-		DependsOn: renewalOff(),
+		DependsOn: append(renewalOff(), Ref{Code: system.ClockSkew}),
 		Remedies:  []string{"certs.lineage"}, Budget: certOrders,
 		Fix:   []string{"systemctl list-timers certbot.timer", "certbot renew --dry-run", "watchdog heal cert.expiring"},
 		Drill: "cert-expiring",

@@ -66,7 +66,7 @@ var issuerTable = []Rule{
 			"key is another's. Keycloak itself says that it is ready all the while.",
 		// A certificate that was put right is served within half a minute.
 		For:       40 * time.Second,
-		DependsOn: slices.Concat(badCertificate(), fromLocal(keycloak.IssuerUntrusted), at(public, by(nginx.CSPConflict, nginx.StreamMissing)...), []Ref{On(nginx.ListenerTaken, "8443"), {Code: nginx.ListenerTaken, Subject: "443", When: public}}),
+		DependsOn: slices.Concat(badCertificate(), by(system.ClockSkew), fromLocal(keycloak.IssuerUntrusted), at(public, by(nginx.CSPConflict, nginx.StreamMissing)...), []Ref{On(nginx.ListenerTaken, "8443"), {Code: nginx.ListenerTaken, Subject: "443", When: public}}),
 		Remedies:  []string{"certs.copy", "service.keycloak.restart"},
 		Fix:       []string{"openssl s_client -connect '[::1]:8443' -servername NAME </dev/null | openssl x509 -noout -dates -ext subjectAltName", "certbot certificates"},
 	},

@@ -38,6 +38,7 @@ func TestSystemCauses(t *testing.T) {
 		{"disabled, and the host restarted", "service.disabled keycloak", "service.stopped keycloak"},
 		{"one disabled, another stopped", "service.disabled keycloak,service.stopped nginx", "acme.port-80-blocked"},
 		{"stuck on a full disk", "host.disk-full /var/lib/postgresql/15/main", "service.stuck postgresql,backup.stale"},
+		{"a clock that is ahead", "host.clock-skew", "cert.expiring " + fqdn + ",backup.stale,issuer.untrusted local"},
 		{"a full disk ends no nginx", "host.disk-full /var/log,service.dead nginx", ""},
 		{"gave up on a broken configuration", "nginx.config-invalid /etc/nginx/nginx.conf:3", "service.start-limit-hit nginx"},
 	} {

@@ -13,12 +13,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/user"
-	"path/filepath"
-	"strconv"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"golang.org/x/net/netutil"
 
 	"watchdog/rules/engine"
 )
@@ -31,52 +29,80 @@ const Group = "watchdog"
 
 // A Server hands out the newest snapshot.
 type Server struct {
+	// Vitals, when not nil, gives what the daemon knows of itself, as JSON. It
+	// may wait for a disk: only its reader waits with it.
+	Vitals func() any
+
 	newest atomic.Pointer[engine.Snapshot]
 }
 
 // Publish makes s the newest snapshot.
 func (s *Server) Publish(snap engine.Snapshot) { s.newest.Store(&snap) }
 
-// Listen makes the socket for root and the group. One that a killed engine left
-// behind is taken over.
-func Listen(path string) (net.Listener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	old := syscall.Umask(0o177) // never open to others, not even for a moment
-	l, err := net.Listen("unix", path)
-	syscall.Umask(old)
+// Bounds of what readers may hold of the engine's descriptors and memory. Whoever
+// waits longer than this between two questions dials again.
+const (
+	maxReaders = 32
+	idle       = 2 * time.Minute
+)
+
+// lookAfter is how often the socket is looked for under its name: without it
+// nobody finds the server, however well it is.
+const lookAfter = 5 * time.Second
+
+// Run listens on path and answers until ctx ends, or until the server or its
+// socket is gone; then the error says how, and Run may be called again.
+func (s *Server) Run(ctx context.Context, path string) error {
+	l, err := Listen(path)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
+		return err
 	}
-	g, err := user.LookupGroup(Group)
+	mine, err := os.Lstat(path)
 	if err != nil {
-		return l, nil // no group, root alone reads
+		return errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
 	}
-	gid, err := strconv.Atoi(g.Gid)
-	if err == nil {
-		err = os.Chown(path, 0, gid)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() {
+		for there := true; there && sleep(ctx, lookAfter); {
+			// Another engine's socket is left alone: it would do the same.
+			if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+				end(fmt.Errorf("serve control socket: %s was removed", path))
+				there = false
+			}
+		}
+	}()
+	err = s.Serve(ctx, l)
+	if is, statErr := os.Lstat(path); statErr == nil && os.SameFile(is, mine) {
+		err = errors.Join(err, os.Remove(path))
 	}
-	if err == nil {
-		err = os.Chmod(path, 0o660)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
+	return err
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
-	return l, nil
 }
 
 // Serve answers until ctx ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/snapshot", s.snapshot)
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+	mux.HandleFunc("GET /v1/vitals", s.vitals)
+	srv := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: idle, MaxHeaderBytes: 8 << 10,
+	}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(netutil.LimitListener(l, maxReaders)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve control socket: %w", err)
 	}
 	return nil
@@ -88,9 +114,21 @@ func (s *Server) snapshot(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "not started yet", http.StatusServiceUnavailable)
 		return
 	}
+	answer(w, snap)
+}
+
+func (s *Server) vitals(w http.ResponseWriter, _ *http.Request) {
+	if s.Vitals == nil {
+		http.Error(w, "none", http.StatusNotFound)
+		return
+	}
+	answer(w, s.Vitals())
+}
+
+func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	// An error here is the reader's going away.
-	_ = json.NewEncoder(w).Encode(snap)
+	_ = json.NewEncoder(w).Encode(v)
 }
 
 // A Client reads the socket.
@@ -111,20 +149,28 @@ const most = 4 << 20
 // Snapshot returns the engine's newest snapshot.
 func (c *Client) Snapshot(ctx context.Context) (engine.Snapshot, error) {
 	var snap engine.Snapshot
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://watchdog/v1/snapshot", nil)
+	err := c.get(ctx, "/v1/snapshot", &snap)
+	return snap, err
+}
+
+// Vitals reads what the daemon knows of itself into v.
+func (c *Client) Vitals(ctx context.Context, v any) error { return c.get(ctx, "/v1/vitals", v) }
+
+func (c *Client) get(ctx context.Context, path string, v any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://watchdog"+path, nil)
 	if err != nil {
-		return snap, fmt.Errorf("ask the engine: %w", err)
+		return fmt.Errorf("ask the engine: %w", err)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return snap, fmt.Errorf("ask the engine: %w", err)
+		return fmt.Errorf("ask the engine: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return snap, fmt.Errorf("ask the engine: %s", resp.Status)
+		return fmt.Errorf("ask the engine: %s", resp.Status)
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, most)).Decode(&snap); err != nil {
-		return snap, fmt.Errorf("read the engine's answer: %w", err)
+	if err := json.NewDecoder(io.LimitReader(resp.Body, most)).Decode(v); err != nil {
+		return fmt.Errorf("read the engine's answer: %w", err)
 	}
-	return snap, nil
+	return nil
 }

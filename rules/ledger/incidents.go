@@ -88,7 +88,11 @@ func (l *Ledger) keep(bucket []byte, id string, data []byte, most int) error {
 func (l *Ledger) Incidents(since time.Time) ([]rules.Incident, error) {
 	out := []rules.Incident{}
 	err := l.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(incidents).ForEach(func(k, v []byte) error {
+		b := tx.Bucket(incidents)
+		if b == nil { // an earlier version's, which can only be read
+			return nil
+		}
+		return b.ForEach(func(k, v []byte) error {
 			var in rules.Incident
 			if err := json.Unmarshal(v, &in); err != nil {
 				return fmt.Errorf("incident %s: %w", k, err)

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"watchdog/packaging/lab"
@@ -103,6 +104,9 @@ func (r *Runner) Run(ctx context.Context, s scenarios.Scenario) (Score, error) {
 // run runs the passes of a drill, and reports whether the host may have been
 // broken by it.
 func (r *Runner) run(ctx context.Context, s scenarios.Scenario, score *Score) (broke bool, err error) {
+	if err := r.able(ctx, s); err != nil {
+		return false, err
+	}
 	if err := r.prepare(ctx, s.Host); err != nil {
 		return false, fmt.Errorf("before it: %w", err)
 	}
@@ -121,6 +125,18 @@ func (r *Runner) run(ctx context.Context, s scenarios.Scenario, score *Score) (b
 		return true, err
 	}
 	return true, r.free(ctx, s, score)
+}
+
+// able reports why the program in the host can't do what the drill needs of it.
+func (r *Runner) able(ctx context.Context, s scenarios.Scenario) error {
+	if !s.DrillBuild {
+		return nil
+	}
+	out, err := r.sh(ctx, s.Host, "watchdog version")
+	if err == nil && !strings.Contains(string(out), "drill build") {
+		err = fmt.Errorf("it needs a drill build, and the program in %s is none: bring the lab up with one made by go build -tags drill", s.Host)
+	}
+	return err
 }
 
 // prepare waits until the host is well, and gives back what the engine has spent

@@ -91,7 +91,7 @@ func (f files) Usage(name string) (host.Usage, error) {
 	if f.m.nodes[real] == nil {
 		return host.Usage{}, &fs.PathError{Op: "statfs", Path: name, Err: fs.ErrNotExist}
 	}
-	best, u := "", host.Usage{Size: 100 << 30, Free: 50 << 30, Files: 1 << 20, Spare: 1 << 19}
+	best, u := "", host.Usage{Size: 100 << 30, Free: 50 << 30, RootFree: 55 << 30, Files: 1 << 20, Spare: 1 << 19}
 	for p, v := range f.m.usage {
 		if below(real, p) && len(p) > len(best) {
 			best, u = p, v
