@@ -92,8 +92,8 @@ func corrupt(b host.Backup) probes.Finding {
 		Code: BackupCorrupt, Subject: path.Base(b.Path), Summary: "the newest backup is not what was verified when it was made",
 		Evidence: []probes.Evidence{{
 			Source: b.Path, Want: "the files of its manifest.json", Got: probes.Clip(b.Fault),
-			// pg_restore tells nothing: it lists a dump whose end is missing, and
-			// reads through one in which a byte was changed.
+			// pg_restore tells little: it may list a dump whose end is missing,
+			// and it reads through one in which a statement was changed.
 			Command: "cd " + b.Path + " && cat manifest.json && ls -l && sha256sum " + host.BackupDump,
 		}},
 	}
