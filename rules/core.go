@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -124,8 +125,11 @@ func (c *Core) well() bool {
 	return !slices.ContainsFunc(c.order, func(id string) bool { return c.Memory.Latest[id].State != probes.OK })
 }
 
-// Same reports whether nothing that changes with time is another one.
+// Same reports whether both allow the same.
 func (p Policy) Same(q Policy) bool {
+	if p.Mode != q.Mode || !maps.Equal(p.Modes, q.Modes) {
+		return false
+	}
 	if p.Hold != q.Hold || p.Forgetful != q.Forgetful || !p.Resumed.Equal(q.Resumed) || len(p.Approved) != len(q.Approved) {
 		return false
 	}

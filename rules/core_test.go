@@ -61,6 +61,7 @@ func TestATurnIsSkippedWhenNothingChanged(t *testing.T) {
 		{name: "approved", now: 9, p: Policy{Approved: map[Ref]Approval{dead: {Plan: "a"}}}, want: true},
 		{name: "approved as before", now: 10, p: Policy{Approved: map[Ref]Approval{dead: {Plan: "a"}}}},
 		{name: "another plan approved", now: 11, p: Policy{Approved: map[Ref]Approval{dead: {Plan: "b"}}}, want: true},
+		{name: "a tighter mode", now: 11.5, p: Policy{Mode: Observe, Approved: map[Ref]Approval{dead: {Plan: "b"}}}, want: true},
 		{name: "gone", now: 12, see: new(well("service.dead", at(12))), p: Policy{Approved: map[Ref]Approval{dead: {Plan: "b"}}}, want: true},
 	}
 	for _, s := range steps {

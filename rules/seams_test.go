@@ -3,6 +3,7 @@ package rules
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -30,7 +31,9 @@ type seam struct {
 // what a probe finds, the remedy that the book names for it acts on, and after
 // it the probe finds that no more.
 func TestRemediesHealWhatProbesFind(t *testing.T) {
-	for name, s := range seams() {
+	all := seams()
+	maps.Copy(all, moreSeams())
+	for name, s := range all {
 		t.Run(name, func(t *testing.T) {
 			m := remedytest.New(s.machine...)
 			m.Handle("certbot-certonly", func(remedies.Command) ([]byte, error) {

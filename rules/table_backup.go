@@ -44,7 +44,7 @@ var backupTable = []Rule{
 	{
 		Code: system.BackupCorrupt, Title: "The newest backup has gone bad", Severity: Warning,
 		Explain: "The files of {subject} are not the ones that were read through when it was made: cut short, changed, or gone. Whoever restored " +
-			"from it would find out then, and pg_restore --list does not show it. A new one is made and read through; the bad one stays for a look " +
+			"from it would find out then: pg_restore need not show it. A new one is made and read through; the bad one stays for a look " +
 			"until its time is over. If nobody touched it, look at the disk.",
 		DependsOn: noBackup(),
 		Remedies:  []string{"backup"},

@@ -124,7 +124,7 @@ func (m *machine) healOne(whole context.Context, d rules.Diagnosis, byID map[str
 		printPlan(out, plan.Lines(), plan.Diff())
 		return errUnhealed
 	}
-	if plan.Empty() || plan.OnlyWaits() {
+	if (plan.Empty() || plan.OnlyWaits()) && !m.journal.Left(plan.Remedy) {
 		return fmt.Errorf("remedy %s finds nothing to do", plan.Remedy)
 	}
 	if err := m.journal.Apply(ctx, plan, m.hands, m.host, &printer{w: out}); err != nil {

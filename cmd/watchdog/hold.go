@@ -37,8 +37,21 @@ func (m *machine) policy() rules.Policy {
 	}
 	return rules.Policy{
 		Mode: m.stack.Mode, Modes: m.stack.Modes, Resumed: resumed(), Approved: approved,
-		Hold: cmp.Or(held(m.host.Now()), host.PackageManagerAtWork(m.host.Facts.Packages)),
+		Hold:      cmp.Or(held(m.host.Now()), host.PackageManagerAtWork(m.host.Facts.Packages)),
+		Forgetful: m.forgetful(),
 	}
+}
+
+// forgetful says why nothing can be written down, or nothing.
+func (m *machine) forgetful() string {
+	why, err := host.StateUnwritable(m.host.FS, ledger.Dir)
+	if err != nil {
+		why = err.Error()
+	}
+	if why == "" {
+		return ""
+	}
+	return "nothing can be written down in " + ledger.Dir + ": " + why
 }
 
 // held says why nothing may be changed, or nothing. A hold that can't be read

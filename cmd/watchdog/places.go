@@ -23,7 +23,9 @@ func hostPlaces() places { return places{socket: control.Socket, state: ledger.D
 
 // snapshot is what the running engine knows.
 func (at places) snapshot(ctx context.Context) (engine.Snapshot, error) {
-	return control.NewClient(at.socket).Snapshot(ctx)
+	c := control.NewClient(at.socket)
+	defer c.Close()
+	return c.Snapshot(ctx)
 }
 
 // history reads incidents through the engine, which has the ledger open, or from
@@ -47,7 +49,9 @@ func (at places) recording(ctx context.Context, id string) (data []byte, err err
 
 // past asks the engine, or the ledger where there is no engine.
 func (at places) past(ask func(*control.Client) error, read func(*ledger.Ledger) error) error {
-	err := ask(control.NewClient(at.socket))
+	c := control.NewClient(at.socket)
+	defer c.Close()
+	err := ask(c)
 	if !errors.Is(err, control.ErrNoEngine) {
 		return err
 	}

@@ -69,6 +69,7 @@ func openMachine(ctx context.Context, stack rules.Stack) (*machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at this host: %w", err)
 	}
+	h.Vitals = askDaemon
 	ps := rules.Probes(stack)
 	return &machine{
 		host:   h,

@@ -30,6 +30,9 @@ func NewClient(path string) *Client {
 	return &Client{http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1, IdleConnTimeout: time.Minute}}}
 }
 
+// Close ends what the client holds open.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
 // ErrNoEngine says that nobody listens on the socket.
 var ErrNoEngine = errors.New("no engine answers")
 

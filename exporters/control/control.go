@@ -65,7 +65,7 @@ func (s *Server) Run(ctx context.Context, path string) error {
 	}
 	mine, err := os.Lstat(path)
 	if err != nil {
-		return errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
+		return errors.Join(removed(path, err), l.Close())
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -73,7 +73,7 @@ func (s *Server) Run(ctx context.Context, path string) error {
 		for there := true; there && sleep(ctx, lookAfter); {
 			// Another engine's socket is left alone: it would do the same.
 			if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
-				end(fmt.Errorf("serve control socket: %s was removed", path))
+				end(removed(path, err))
 				there = false
 			}
 		}
@@ -86,6 +86,10 @@ func (s *Server) Run(ctx context.Context, path string) error {
 		err = errors.Join(cause, err)
 	}
 	return err
+}
+
+func removed(path string, err error) error {
+	return fmt.Errorf("serve control socket: %s was removed: %w", path, err)
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

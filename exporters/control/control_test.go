@@ -41,7 +41,7 @@ func serve(t *testing.T, s *Server, path string) (ended chan error) {
 func ask(t *testing.T, path string) (engine.Snapshot, error) {
 	t.Helper()
 	c := NewClient(path)
-	defer c.http.CloseIdleConnections()
+	defer c.Close()
 	return c.Snapshot(t.Context())
 }
 
@@ -59,7 +59,7 @@ func TestReadersGetTheNewest(t *testing.T) {
 	}
 	var v struct{ Ledger string }
 	c := NewClient(path)
-	defer c.http.CloseIdleConnections()
+	defer c.Close()
 	if err := c.Vitals(t.Context(), &v); err != nil || v.Ledger != "full" {
 		t.Errorf("vitals %+v, %v", v, err)
 	}
@@ -102,7 +102,7 @@ func TestReadersAreBounded(t *testing.T) {
 		held = append(held, c)
 	}
 	c := NewClient(path)
-	defer c.http.CloseIdleConnections()
+	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if _, err := c.Snapshot(ctx); !errors.Is(err, context.DeadlineExceeded) {

@@ -22,7 +22,7 @@ func client(t *testing.T, s *Server) *Client {
 	path := filepath.Join(t.TempDir(), "run", "watchdog.sock")
 	serve(t, s, path)
 	c := NewClient(path)
-	t.Cleanup(c.http.CloseIdleConnections)
+	t.Cleanup(c.Close)
 	return c
 }
 

@@ -69,7 +69,7 @@ func running(ctx context.Context, h *host.Host, config *nginxconf.Config) ([]pro
 		})
 	case f.Awaits == "":
 		// Whoever changed it may not be done yet.
-		f.Awaits = "a person reloads NGINX: nobody has since the change of " + changed.Format(time.DateTime)
+		f.Awaits = "somebody asks for a reload: nobody has since the change of " + changed.Format(time.DateTime)
 	}
 	return []probes.Finding{f}, nil
 }

@@ -42,7 +42,7 @@ func TestRunning(t *testing.T) {
 	written := func(ago time.Duration) hosttest.Option {
 		return hosttest.Node(statusFile, &host.Node{Mode: 0o644, Owner: "root", Group: "root", ModTime: hosttest.Noon.Add(-ago)})
 	}
-	const person = "a person reloads NGINX: nobody has since the change of "
+	const person = "somebody asks for a reload: nobody has since the change of "
 	for name, tt := range map[string]struct {
 		listen string
 		host   []hosttest.Option

@@ -20,7 +20,7 @@ func TestDisk(t *testing.T) {
 	small := host.Usage{Device: 7, Size: gib, Free: 0}
 	old := hosttest.File(dir+"/backup-20261001T023000Z/keycloak.dump", "PGDMP")
 	proved := func(day string) hosttest.Option {
-		return hosttest.File(dir+"/backup-202611"+day+"T023000Z/manifest.json", `{"made":"2026-11-`+day+`T02:30:00Z","verified":true,"files":{"keycloak.dump":{}}}`)
+		return hosttest.File(dir+"/backup-202611"+day+"T023000Z/manifest.json", `{"made":"2026-11-`+day+`T02:30:00Z","verified":true,"files":{"keycloak.dump":{"size":5}}}`)
 	}
 	nothing := "nothing on it is watchdog's to delete"
 	probetest.Suite{

@@ -61,7 +61,7 @@ func (t *task) apply(ctx context.Context) (remedies.Plan, error) {
 
 // allowed judges what only the plan itself tells.
 func (t *task) allowed(plan remedies.Plan) error {
-	if plan.Empty() || plan.OnlyWaits() {
+	if (plan.Empty() || plan.OnlyWaits()) && !t.e.Journal.Left(plan.Remedy) {
 		return errNothing
 	}
 	if hold := t.e.Policy().Hold; hold != "" { // planning may have taken seconds

@@ -94,6 +94,24 @@ func (l *Ledger) History(q Query) (History, error) {
 	return h, nil
 }
 
+// History is [Ledger.History].
+func (k *Keeper) History(q Query) (h History, err error) {
+	err = k.Use(func(l *Ledger) (err error) {
+		h, err = l.History(q)
+		return err
+	})
+	return h, err
+}
+
+// ReadRecording is [Ledger.ReadRecording].
+func (k *Keeper) ReadRecording(id string) (data []byte, err error) {
+	err = k.Use(func(l *Ledger) (err error) {
+		data, err = l.ReadRecording(id)
+		return err
+	})
+	return data, err
+}
+
 func goesOn(v []byte) bool {
 	var in struct{ State rules.IncidentState }
 	return bytes.Contains(v, isOpen) && json.Unmarshal(v, &in) == nil && in.State == rules.IncidentOpen
