@@ -30,6 +30,7 @@ type explanation struct {
 	Budget   engine.Budget   `json:"budget"`
 	Remedies []explainedCure `json:"remedies"`
 	Rails    []explainedRail `json:"rails"`
+	SeenBy   []string        `json:"seen_by"` // probes
 	CausedBy []rules.Ref     `json:"caused_by"`
 	MayCause []probes.Code   `json:"may_cause"`
 	Drill    string          `json:"drill,omitempty"`
@@ -68,6 +69,8 @@ func explainRule(table []rules.Rule, r rules.Rule, subject string, stack rules.S
 		Remedies: []explainedCure{}, Rails: []explainedRail{}, CausedBy: append([]rules.Ref{}, rule.DependsOn...),
 		MayCause: dependants(r.Code, table), Drill: r.Drill, Fix: append([]string{}, rule.Fix...),
 	}
+	seen := rules.NewBook(table, append(rules.Probes(stack), rules.Drift{}), nil).Tells[r.Code]
+	x.SeenBy = append([]string{}, seen...)
 	cures := map[string]remedies.Spec{}
 	if list, err := rules.Remedies(stack); err == nil { // an error is that this host has none
 		for _, c := range append(list, rules.Rungs(stack)...) {
@@ -123,6 +126,7 @@ func (x explanation) print(w io.Writer) {
 	for _, c := range x.MayCause {
 		causes = append(causes, string(c))
 	}
+	row("seen by", strings.Join(x.SeenBy, ", "))
 	row("caused by", joinRefs(x.CausedBy))
 	row("may cause", strings.Join(causes, ", "))
 	row("drill", x.Drill)
@@ -152,10 +156,10 @@ func (x explanation) when() string {
 		text += fmt.Sprintf(" and it has lasted %s", seconds(x.For))
 	}
 	text += fmt.Sprintf("; at most %d attempts within %s", x.Budget.Of, seconds(x.Budget.Within))
-	switch x.Mode {
-	case rules.Observe:
+	if x.Mode == rules.Observe {
 		return "never by itself, in this mode; otherwise " + text
-	case rules.Ask:
+	}
+	if x.Mode == rules.Ask || slices.ContainsFunc(x.Remedies, func(c explainedCure) bool { return c.Risk >= remedies.DataLoss }) {
 		text += "; once a person approves the plan (watchdog approve)"
 	}
 	return text
