@@ -39,7 +39,7 @@ func systemRemedies(s Stack) []remedies.Remedy {
 			remedies.PostgresConf{},
 			remedies.PostgresHBA{},
 			remedies.Service{Name: "postgresql", Risk: remedies.Blip, Ready: remedies.PostgresReady},
-			remedies.PostgresRole{Role: s.Postgres.Role, Secret: SecretDatabase},
+			remedies.PostgresRole{Role: s.Postgres.Role, Secret: SecretDatabase, Database: s.Postgres.Database},
 			remedies.PostgresDatabase{Database: s.Postgres.Database, Owner: s.Postgres.Role, Backups: s.Backups.Dir},
 			remedies.Service{Name: "keycloak", Risk: remedies.Blip, Ready: keycloak.Ready, UnitFile: keycloak.UnitFile},
 			remedies.Service{Name: "watchdog-backup-timer", Risk: remedies.Harmless, UnitFile: s.Backup().TimerFile},

@@ -95,11 +95,10 @@ var serverTable = []Rule{
 	{
 		Code: keycloak.SchemaMissing, Title: "Keycloak's tables are gone under it", Severity: Critical,
 		Explain: "Database {subject} is there and empty: it was dropped and made again while Keycloak ran. Keycloak may say UP and shows pages " +
-			"from a cache, and every login fails. The tables are made at a start only, and the accounts come back from a backup only.",
+			"from a cache, and every login fails. A start now would make new, empty tables; the accounts come back from a backup only: the " +
+			"evidence names the newest verified one.",
 		DependsOn: by(postgres.DatabaseMissing),
-		Fix: []string{
-			"watchdog backup list", "systemctl stop keycloak", restoreDump, "systemctl start keycloak",
-		},
-		Drill: "kc-schema-gone",
+		Fix:       restoreDatabase(),
+		Drill:     "kc-schema-gone",
 	},
 }
