@@ -51,5 +51,11 @@ func Remedies(s Stack) ([]remedies.Remedy, error) {
 }
 
 // Rungs returns the remedies that heal and install nothing: the further rungs of
-// the ladders.
-func Rungs(s Stack) []remedies.Remedy { return restartRemedies(s) }
+// the ladders, and what is only ever in the way.
+func Rungs(s Stack) []remedies.Remedy {
+	rungs := restartRemedies(s)
+	if s.Self.Has(RoleKeycloak) {
+		rungs = append(rungs, remedies.SchemaLock{Database: s.Postgres.Database})
+	}
+	return rungs
+}

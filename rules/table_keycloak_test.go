@@ -44,6 +44,7 @@ func TestRootCauses(t *testing.T) {
 		{"tables of another", "postgres.not-owner keycloak", "token.unavailable watchdog,issuer.server-error public,issuer.server-error local"},
 		{"data of an older server", "postgres.major-mismatch 13", "service.dead postgresql," + pgDown + "," + noDB + ",token.unavailable watchdog"},
 		{"data of an older server, and it is stopped", "postgres.major-mismatch 13", "service.stopped postgresql," + pgDown + "," + noDB},
+		{"start waits for a lock", "keycloak.schema-locked keycloak", "keycloak.not-ready starting,token.unavailable watchdog,issuer.unreachable local,edge.closed"},
 		{"disk full", "host.disk-full /var/lib/postgresql", pgHung + "," + noDB + ",service.stuck postgresql"},
 
 		{"Keycloak killed", "service.dead keycloak", kcGone},

@@ -161,3 +161,61 @@ func ended(t *testing.T, c *pgconn.PgConn) bool {
 		return err != nil
 	})
 }
+
+// TestSchemaLock: on a real server the holder of the row is found behind those
+// who wait for it, and only its session is ended.
+func TestSchemaLock(t *testing.T) {
+	w, db := stocked(t)
+	sql(t, w, "create table public.databasechangeloglock (id int)", "insert into public.databasechangeloglock values (1), (1000)",
+		"alter table public.databasechangeloglock owner to keycloak")
+	remedy := remedies.SchemaLock{Database: "keycloak"}
+	session := func(role string) *pgconn.PgConn {
+		c, err := db.connect(t.Context(), role, "keycloak")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close(context.Background()) })
+		return c
+	}
+	const lock = "begin; select id from databasechangeloglock where id = 1000 for update"
+	holder := session("postgres")
+	if _, err := holder.Exec(t.Context(), lock).ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := remedy.Plan(t.Context(), w.h); err != nil || !p.Empty() {
+		t.Errorf("nobody waits: %q, %v", p.Lines(), err)
+	}
+	started := make(chan error, 2) // two starts, the second behind the first
+	for range 2 {
+		c := session("keycloak")
+		go func() {
+			_, err := c.Exec(context.Background(), lock+"; commit").ReadAll()
+			started <- err
+		}()
+	}
+	var p remedies.Plan
+	for range 100 {
+		var err error
+		if p, err = remedy.Plan(t.Context(), w.h); err != nil {
+			t.Fatal(err)
+		}
+		if !p.Empty() {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if lines := p.Lines(); len(lines) != 1 || !strings.Contains(lines[0], fmt.Sprintf("end session %d of PostgreSQL (postgres with ? from the socket, idle in transaction since ", holder.PID())) {
+		t.Fatalf("plan %q", lines)
+	}
+	if err := p.Apply(t.Context(), w, w.h, nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := <-started; err != nil {
+			t.Error(err)
+		}
+	}
+	if p, err := remedy.Plan(t.Context(), w.h); err != nil || !p.Empty() || !ended(t, holder) {
+		t.Errorf("left to do: %q, %v", p.Lines(), err)
+	}
+}
