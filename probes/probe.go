@@ -33,6 +33,10 @@ type Finding struct {
 	// Summary is one sentence for a person, without a full stop.
 	Summary  string     `json:"summary"`
 	Evidence []Evidence `json:"evidence"`
+	// NoRemedy says why nothing done from here would help as things stand: another
+	// machine has the address, nothing on the disk is the program's own. Until it
+	// is empty the fault is reported, and no attempt is spent on it.
+	NoRemedy string `json:"no_remedy,omitempty"`
 }
 
 // Evidence is for people; nothing ever parses it. It holds no secrets and at
@@ -56,15 +60,22 @@ type Spec struct {
 	Every, Timeout time.Duration
 	// Wakes lists the events after which a look is due at once.
 	Wakes []Wake
+	// Calm says that a look tells nothing while a remedy is at work: it is made
+	// again after.
+	Calm bool
 }
 
 // A Wake is an event on the host that makes a probe due at once.
 type Wake struct {
 	Kind WakeKind
 	// Name is a service's name, or a file's path as [host.Layout.File] reads
-	// it; empty where there is one thing only.
+	// it; empty where there is one thing only, and [Any] for whatever of that
+	// kind wakes another probe.
 	Name string
 }
+
+// Any stands for every name that some other probe is woken by.
+const Any = "*"
 
 // WakeKind is the source of a [Wake].
 type WakeKind string

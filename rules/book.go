@@ -13,7 +13,7 @@ func Table() []Rule {
 	return slices.Concat(
 		hostTable, serviceTable, dnsTable, certTable,
 		postgresTable, keycloakTable, edgeTable,
-		firewallTable, backupTable,
+		firewallTable, backupTable, driftTable,
 	)
 }
 
@@ -51,9 +51,9 @@ func Remedies(s Stack) ([]remedies.Remedy, error) {
 }
 
 // Rungs returns the remedies that heal and install nothing: the further rungs of
-// the ladders, and what is only ever in the way.
+// the ladders, what clears away, and what ends what is in the way.
 func Rungs(s Stack) []remedies.Remedy {
-	rungs := restartRemedies(s)
+	rungs := append(restartRemedies(s), spaceRemedy(s))
 	if s.Self.Has(RoleKeycloak) {
 		rungs = append(rungs, remedies.SchemaLock{Database: s.Postgres.Database})
 	}

@@ -48,6 +48,12 @@ func systemRemedies(s Stack) []remedies.Remedy {
 	return all
 }
 
+// spaceRemedy makes room on a full disk. It belongs to no installation: with room
+// left there is nothing to do.
+func spaceRemedy(s Stack) remedies.Remedy {
+	return remedies.Disk{Backups: s.Backups.Dir, Keep: s.Backups.Keep}
+}
+
 // restartRemedies are the second rungs "service.NAME.restart". Their plans are
 // never empty: they belong to no installation and find no drift.
 func restartRemedies(s Stack) []remedies.Remedy {

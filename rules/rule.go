@@ -36,6 +36,9 @@ type Rule struct {
 	Fix []string
 	// Drill names the scenario that rehearses it.
 	Drill string
+	// OfRemedy says that its subject is a remedy, and that every fault whose
+	// ladder holds that remedy explains it.
+	OfRemedy bool
 }
 
 // A Ref points at a code, and at one subject of it when Subject is not empty;
@@ -154,21 +157,24 @@ func (f Fix) String() string {
 	return "you: " + f.Command
 }
 
-// Fixes says how the fault ends under mode m: by the daemon's first remedy
-// where it may act, and by what a person can type in any case.
-func (r Rule) Fixes(m Mode, subject string) []Fix {
+// Fixes says how a fault of the row ends under mode m: by the daemon's first
+// remedy where it may act, and by what a person can type in any case.
+func (r Rule) Fixes(m Mode, f probes.Finding) []Fix {
 	out := []Fix{}
 	if len(r.Remedies) > 0 {
-		id := fill(r.Remedies[0], subject)
+		action := fill(r.Remedies[0], f.Subject)
+		if f.NoRemedy != "" {
+			action += ", but not as long as " + f.NoRemedy
+		}
 		switch m {
 		case Auto:
-			out = append(out, Fix{By: "daemon", Action: id})
+			out = append(out, Fix{By: "daemon", Action: action})
 		case Ask:
-			out = append(out, Fix{By: "daemon", Action: id + ", once a person approves"})
+			out = append(out, Fix{By: "daemon", Action: action + ", once a person approves"})
 		}
 	}
 	for _, line := range r.Fix {
-		out = append(out, Fix{By: "you", Action: "type", Command: fill(line, subject)})
+		out = append(out, Fix{By: "you", Action: "type", Command: fill(line, f.Subject)})
 	}
 	return out
 }

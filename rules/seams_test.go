@@ -37,6 +37,11 @@ func TestRemediesHealWhatProbesFind(t *testing.T) {
 				m.Change(certificates(90*24*time.Hour, 80*24*time.Hour, "")...)
 				return nil, nil
 			})
+			m.Handle("backup-remove", func(c remedies.Command) ([]byte, error) {
+				m.Set(c.Args[0], nil)
+				m.Change(hosttest.Usage("/", host.Usage{Size: 100 << 30, Free: 50 << 30}))
+				return nil, nil
+			})
 			if got := codesOf(t, s.probe, m); !slices.Equal(got, s.found) {
 				t.Fatalf("found %v, want %v", got, s.found)
 			}
@@ -98,6 +103,11 @@ func seams() map[string]seam {
 			hosttest.File(host.SecretDir+"/a", "secret-0"),
 			hosttest.Node(host.SecretDir+"/b", remedies.File([]byte("secret-1"), "keycloak", "keycloak", 0o600)),
 		}, []probes.Code{system.SecretsOpen}, nil},
+		"a full disk": {
+			system.Disk{Backups: s.Backups.Dir, Keep: s.Backups.Keep}, remedies.Disk{Backups: s.Backups.Dir, Keep: s.Backups.Keep},
+			[]hosttest.Option{hosttest.Dir(s.Backups.Dir + "/backup-20260101T023000Z"), hosttest.Usage("/", host.Usage{Size: 100 << 30})},
+			[]probes.Code{system.DiskFull}, nil,
+		},
 		"certificate runs out":         {lineage, order, certificates(90*day, 20*day, ""), []probes.Code{certs.Expiring}, nil},
 		"a short-lived one runs out":   {lineage, order, certificates(6*time.Hour, time.Hour, ""), []probes.Code{certs.Expiring}, nil},
 		"half of a short life":         {lineage, order, certificates(6*time.Hour, 3*time.Hour, ""), nil, nil},

@@ -38,7 +38,7 @@ var backupTable = []Rule{
 		Code: system.BackupStale, Title: "The newest backup is too old", Severity: Warning,
 		Explain: "The newest backup whose dump has been read through is older than the site allows. The timer may be off, the disk full, or " +
 			"each new dump broken; the evidence says whether there are newer ones that do not count.",
-		DependsOn: noBackup(),
+		DependsOn: append(noBackup(), Ref{Code: system.ClockSkew}),
 		Remedies:  []string{"backup"},
 		Budget:    Budget{Attempts: 3, Within: 6 * time.Hour},
 		Fix:       []string{"systemctl list-timers watchdog-backup.timer", "watchdog backup create"},

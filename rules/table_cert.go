@@ -54,7 +54,7 @@ var certTable = []Rule{
 		Code: certs.Expiring, Title: "The certificate runs out", Severity: Warning,
 		Explain: "The certificate has less time left than several renewals in a row would have left it, or is past its end, when every client " +
 			"refuses it. Certbot renews 30 days before the end, twice a day, so renewals have failed for a while or were never tried.",
-		DependsOn: renewalOff(),
+		DependsOn: append(renewalOff(), Ref{Code: system.ClockSkew}),
 		Remedies:  []string{"certs.lineage"}, Budget: certOrders,
 		Fix:   []string{"systemctl list-timers certbot.timer", "certbot renew --dry-run", "watchdog heal cert.expiring"},
 		Drill: "cert-expiring",
@@ -161,8 +161,10 @@ var certTable = []Rule{
 		Explain: "At each renewal the authority asks for a file on port 80. Something else has the port, NGINX redirects the question, or the " +
 			"packet filter drops it. All works until the certificate ends.",
 		DependsOn: webOff(),
-		Remedies:  []string{"firewall", "nginx.conf", "service.nginx"},
-		Fix:       []string{"ss -ltnp 'sport = :80'", "nft list ruleset", "certbot renew --dry-run"},
-		Drill:     "cert-renew-port",
+		// NGINX may have ended this instant, and says so in the next.
+		For:      2 * time.Second,
+		Remedies: []string{"firewall", "nginx.conf", "service.nginx"},
+		Fix:      []string{"ss -ltnp 'sport = :80'", "nft list ruleset", "certbot renew --dry-run"},
+		Drill:    "cert-renew-port",
 	},
 }

@@ -64,7 +64,7 @@ var issuerTable = []Rule{
 		Code: keycloak.IssuerUntrusted, Title: "Clients refuse the issuer's certificate", Severity: Critical,
 		Explain: "The handshake at the {subject} listener fails over the certificate: it has ended, names another host, lacks its issuer's, or its " +
 			"key is another's. Keycloak itself says that it is ready all the while.",
-		DependsOn: slices.Concat(badCertificate(), fromLocal(keycloak.IssuerUntrusted), []Ref{On(nginx.ListenerTaken, "8443"), {Code: nginx.ListenerTaken, Subject: "443", When: public}}),
+		DependsOn: slices.Concat(badCertificate(), by(system.ClockSkew), fromLocal(keycloak.IssuerUntrusted), []Ref{On(nginx.ListenerTaken, "8443"), {Code: nginx.ListenerTaken, Subject: "443", When: public}}),
 		Remedies:  []string{"certs.copy", "service.keycloak.restart"},
 		Fix:       []string{"openssl s_client -connect '[::1]:8443' -servername NAME </dev/null | openssl x509 -noout -dates -ext subjectAltName", "certbot certificates"},
 	},

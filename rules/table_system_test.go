@@ -31,6 +31,7 @@ func TestSystemCauses(t *testing.T) {
 		{"disabled, and the host restarted", "service.disabled keycloak", "service.stopped keycloak"},
 		{"one disabled, another stopped", "service.disabled keycloak,service.stopped nginx", "acme.port-80-blocked"},
 		{"stuck on a full disk", "host.disk-full /var/lib/postgresql/15/main", "service.stuck postgresql,backup.stale"},
+		{"a clock that is ahead", "host.clock-skew", "cert.expiring " + fqdn + ",backup.stale,issuer.untrusted local"},
 		{"a full disk ends no nginx", "host.disk-full /var/log,service.dead nginx", ""},
 		{"gave up on a broken configuration", "nginx.config-invalid /etc/nginx/nginx.conf:3", "service.start-limit-hit nginx"},
 	} {
@@ -41,7 +42,7 @@ func TestSystemCauses(t *testing.T) {
 				findings = append(findings, probes.Finding{Code: f.Code, Subject: f.Subject})
 			}
 			var causes []string
-			for _, d := range Diagnose(NewBook(table, ps), []probes.Result{{Probe: "all", State: probes.Failing, Findings: findings}}) {
+			for _, d := range Diagnose(NewBook(table, ps, nil), []probes.Result{{Probe: "all", State: probes.Failing, Findings: findings}}) {
 				if d.Verdict == Cause {
 					causes = append(causes, d.Fault.String())
 				}

@@ -102,6 +102,9 @@ func (m *machine) healOne(whole context.Context, d rules.Diagnosis, byID map[str
 	if len(d.Rule.Remedies) == 0 {
 		return errors.New("there is no remedy from here; watchdog diagnose says what a person does")
 	}
+	if why := d.Finding.NoRemedy; why != "" {
+		return fmt.Errorf("no remedy helps as long as %s", why)
+	}
 	id := d.Rule.Remedy(0, d.Fault.Subject)
 	r := byID[id]
 	if r == nil {

@@ -27,7 +27,7 @@ It needs root, and leaves nothing but a cache after "lab down".`,
 	}
 	c.PersistentFlags().StringVar(&o.Name, "name", lab.DefaultName, "which lab; a second name stands beside the first")
 	c.PersistentFlags().StringVar(&o.Cache, "cache", "", "directory that outlives labs (default $WATCHDOG_LAB_CACHE or "+lab.DefaultCache+")")
-	c.AddCommand(labUp(&o), labDown(&o), labStatus(&o), labExec(&o), labTour(&o), labDrill(&o), labNet(&o), labDNS(&o), labServe(&o))
+	c.AddCommand(labUp(&o), labDown(&o), labStatus(&o), labExec(&o), labTour(&o), labDrill(&o), labCrash(&o), labNet(&o), labDNS(&o), labServe(&o))
 	return c
 }
 
@@ -171,6 +171,10 @@ func labNet(o *lab.Options) *cobra.Command {
 		func(_ context.Context, l *lab.Lab, host string) error { return l.Pull(host) })
 	verb("plug HOST", "Put the cable back", cobra.ExactArgs(1),
 		func(_ context.Context, l *lab.Lab, host string) error { return l.Plug(host) })
+	verb("claim HOST", "Let another machine of a host's link have its address", cobra.ExactArgs(1),
+		func(_ context.Context, l *lab.Lab, host string) error { return l.Claim(host) })
+	verb("yield HOST", "Take the address from that machine again", cobra.ExactArgs(1),
+		func(_ context.Context, l *lab.Lab, host string) error { return l.Yield(host) })
 	return c
 }
 

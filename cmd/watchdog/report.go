@@ -73,7 +73,7 @@ func newReport(s rules.Stack, seen []probes.Result, ds []rules.Diagnosis) report
 		f := reportFault{
 			Code: d.Fault.Code, Subject: d.Fault.Subject, Title: d.Rule.Title, Summary: d.Finding.Summary,
 			Host: s.Self.Name, Scope: d.Rule.Scope, Severity: d.Rule.Severity, Mode: policy.ModeOf(d.Rule),
-			Evidence: d.Finding.Evidence, Fix: d.Rule.Fixes(policy.ModeOf(d.Rule), d.Fault.Subject),
+			Evidence: d.Finding.Evidence, Fix: d.Rule.Fixes(policy.ModeOf(d.Rule), d.Finding),
 			Explains: d.Explains, By: d.By, Unseen: d.Unseen,
 		}
 		if f.Scope == "" {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -68,8 +70,11 @@ func version() string {
 	}
 	v := info.Main.Version
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
+		switch {
+		case s.Key == "vcs.revision":
 			v += " " + s.Value[:min(12, len(s.Value))]
+		case s.Key == "-tags" && slices.Contains(strings.Split(s.Value, ","), "drill"):
+			v += " (drill build)" // faults may be made up in it
 		}
 	}
 	return v

@@ -78,6 +78,36 @@ func (h *Host) Backups(dir string) ([]Backup, error) {
 	return out, nil
 }
 
+// SpentBackups lists what may go of the backups in dir, the oldest last: those made
+// more than keep ago, but never the newest that counts however old it is, and
+// what is left of those never finished.
+func (h *Host) SpentBackups(dir string, keep time.Duration) ([]string, error) {
+	all, err := h.Backups(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	proved := false
+	for _, b := range all {
+		newest := !proved && b.Counts()
+		proved = proved || newest
+		if !newest && h.Now().Sub(b.Manifest.Made) > keep {
+			out = append(out, b.Path)
+		}
+	}
+	names, err := h.FS.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list backups: %w", err)
+	}
+	for _, name := range names {
+		whole, unfinished := strings.CutSuffix(name, ".part")
+		if _, ok := IsBackupName(whole); ok && unfinished {
+			out = append(out, dir+"/"+name)
+		}
+	}
+	return out, nil
+}
+
 func (h *Host) backup(path string, made time.Time) (Backup, error) {
 	b := Backup{Path: path, Manifest: BackupManifest{Made: made}}
 	data, err := h.FS.ReadFile(path + "/manifest.json")

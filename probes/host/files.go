@@ -122,9 +122,13 @@ func (f *files) Usage(name string) (Usage, error) {
 	if err := unix.Statfs(name, &s); err != nil {
 		return Usage{}, &fs.PathError{Op: "statfs", Path: name, Err: err}
 	}
+	var st unix.Stat_t
+	if err := unix.Stat(name, &st); err != nil {
+		return Usage{}, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
 	block := uint64(s.Frsize)
 	if block == 0 {
 		block = uint64(s.Bsize)
 	}
-	return Usage{Size: s.Blocks * block, Free: s.Bavail * block, Files: s.Files, Spare: s.Ffree}, nil
+	return Usage{Device: st.Dev, Size: s.Blocks * block, Free: s.Bavail * block, Files: s.Files, Spare: s.Ffree}, nil
 }

@@ -25,6 +25,7 @@ type Host struct {
 	FS    FS
 	Init  Init
 	Net   Net
+	Link  Link
 	DB    DB
 	Exec  Exec
 	Now   func() time.Time
@@ -32,6 +33,8 @@ type Host struct {
 	// Roots are the authorities that [Host.HTTPClient] trusts; nil means the
 	// system's.
 	Roots *x509.CertPool
+	// Vitals tells how the program is; nil outside of the daemon.
+	Vitals func() Vitals
 
 	web     sync.Mutex // guards what follows
 	clients map[webKey]*http.Client
@@ -70,12 +73,6 @@ func (n *Node) Equal(m *Node) bool {
 		return false
 	}
 	return n.Mode.Type() == fs.ModeSymlink || n.Mode == m.Mode
-}
-
-// Usage of a file system, in bytes and inodes.
-type Usage struct {
-	Size, Free   uint64 // bytes; Free is what an unprivileged process may use
-	Files, Spare uint64 // inodes in all, and unused
 }
 
 // Init asks the service manager. It never changes a service.

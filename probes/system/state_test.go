@@ -16,23 +16,33 @@ import (
 func TestDisk(t *testing.T) {
 	const gib = 1 << 30
 	usage := func(path string, u host.Usage) hosttest.Option { return hosttest.Usage(path, u) }
-	pg := "/var/lib/postgresql/15/main"
+	pg, dir := "/var/lib/postgresql/15/main", "/var/backups/watchdog"
 	full := host.Usage{Size: 20 * gib, Free: gib / 2, Files: 1 << 20, Spare: 1 << 19}
+	small := host.Usage{Device: 7, Size: gib, Free: 0}
+	old := hosttest.File(dir+"/backup-20261001T023000Z/keycloak.dump", "PGDMP")
+	proved := func(day string) hosttest.Option {
+		return hosttest.File(dir+"/backup-202611"+day+"T023000Z/manifest.json", `{"made":"2026-11-`+day+`T02:30:00Z","verified":true,"files":{"keycloak.dump":{}}}`)
+	}
+	nothing := "nothing on it is watchdog's to delete"
 	probetest.Suite{
-		Probe:      Disk{Paths: []string{"/var/log", "/var/lib/watchdog", "/var/backups/watchdog"}},
+		Probe:      Disk{Paths: []string{"/var/log", "/var/lib/watchdog"}, Backups: dir, Keep: 14 * 24 * time.Hour},
 		BareIsWell: "its disk is half empty",
 		Cases: map[string]probetest.Case{
 			"room": {},
 			"the database's": {
 				Host: []hosttest.Option{hosttest.Dir(pg), usage("/var/lib/postgresql", full)},
-				Want: []string{"host.disk-full " + pg}, Says: []string{"512 MiB of 20 GiB free", "5 % or 1024 MiB"},
+				Want: []string{"host.disk-full " + pg}, Says: []string{"512 MiB of 20 GiB free", "5 % or 1024 MiB", nothing},
 			},
 			"everything on one": {
 				Host: []hosttest.Option{usage("/", full)}, Want: []string{"host.disk-full " + pg}, Says: []string{"/var/log", "/var/lib/watchdog"},
 			},
 			"two of them": {
-				Host: []hosttest.Option{hosttest.Dir("/var/log"), hosttest.Dir("/var/backups/watchdog"), usage("/var/log", full), usage("/var/backups", host.Usage{Size: gib, Free: 0})},
-				Want: []string{"host.disk-full /var/log", "host.disk-full /var/backups/watchdog"},
+				Host: []hosttest.Option{hosttest.Dir("/var/log"), hosttest.Dir(dir), usage("/var/log", full), usage("/var/backups", small)},
+				Want: []string{"host.disk-full /var/log", "host.disk-full " + dir},
+			},
+			"two alike": {
+				Host: []hosttest.Option{hosttest.Dir("/var/log"), hosttest.Dir(dir), usage("/var/log", host.Usage{Device: 8, Size: gib}), usage("/var/backups", small)},
+				Want: []string{"host.disk-full /var/log", "host.disk-full " + dir},
 			},
 			"a small share of much":  {Host: []hosttest.Option{usage("/", host.Usage{Size: 1000 * gib, Free: 2 * gib})}},
 			"little, but most of it": {Host: []hosttest.Option{usage("/", host.Usage{Size: gib / 2, Free: gib / 4})}},
@@ -41,12 +51,43 @@ func TestDisk(t *testing.T) {
 				Want: []string{"host.disk-full " + pg}, Says: []string{"100 of 1048576 inodes free"},
 			},
 			"inodes are not counted": {Host: []hosttest.Option{usage("/", host.Usage{Size: 20 * gib, Free: 10 * gib})}},
-			"other limits": {
-				Probe: Disk{Paths: []string{"/var/log"}, Percent: 60, Bytes: 100 * gib},
-				Host:  []hosttest.Option{usage("/", host.Usage{Size: 100 * gib, Free: 50 * gib})}, Want: []string{"host.disk-full " + pg},
+			"backups past their time": {
+				Host: []hosttest.Option{old, hosttest.Dir(dir + "/backup-20261120T023000Z.part"), usage("/", full)}, Want: []string{"host.disk-full " + pg},
+				Says: []string{"2 that may go: backup-20261001T023000Z, backup-20261120T023000Z.part", "none older than 14 days"},
+			},
+			"on another file system": {
+				Host: []hosttest.Option{hosttest.Dir("/var/log"), old, usage("/var/log", small)}, Want: []string{"host.disk-full /var/log"}, Says: []string{nothing},
+			},
+			"the newest proved one stays": {
+				Host: []hosttest.Option{hosttest.File(dir+"/backup-20261101T023000Z/keycloak.dump", "PGDMP"), proved("01"), usage("/", full)}, Want: []string{"host.disk-full " + pg}, Says: []string{nothing},
+			},
+			"what fills it": {
+				Host: []hosttest.Option{
+					hosttest.Dir(dir), usage("/var/backups", small),
+					hosttest.Output("du -x -k -d 3 /var/backups", "300000\t/var/backups/old\n1048576\t/var/backups\n"),
+				},
+				Want: []string{"host.disk-full " + dir}, Says: []string{"/var/backups 731 MiB, /var/backups/old 292 MiB"},
+			},
+			"too much to count": {
+				Host: []hosttest.Option{hosttest.Dir(dir), usage("/var/backups", small), hosttest.Run("du -x -k -d 3 /var/backups", func(...string) ([]byte, error) {
+					return []byte("300000\t/var/backups/old\n"), errors.New("killed")
+				})},
+				Want: []string{"host.disk-full " + dir}, Says: []string{"/var/backups/old 292 MiB, as far as it could be counted"},
 			},
 		},
 	}.Run(t)
+}
+
+func TestLargest(t *testing.T) {
+	du := "4\t/etc\n2000000\t/var/lib/postgresql/15\n2000000\t/var/lib/postgresql\n2500000\t/var/lib\n900000\t/var/log/journal\n900000\t/var/log\n" +
+		"3500000\t/var\n3000000\t/home/ann\n3000000\t/home\nnonsense\n9000000\t/\n"
+	var got []string
+	for _, d := range largest(du) {
+		got = append(got, d.name)
+	}
+	if strings.Join(got, " ") != "/home/ann / /var/lib/postgresql/15 /var/log/journal" {
+		t.Errorf("got %v: each directory counts with what is in it and in none below", got)
+	}
 }
 
 func TestService(t *testing.T) {

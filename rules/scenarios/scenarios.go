@@ -17,7 +17,7 @@
 //	outside, outside-fix
 //	       lab verbs, one a line, for what breaks outside of the host: "dns set
 //	       idp A 192.0.2.1", "dns unset idp AAAA", "dns mode timeout", "net cut
-//	       idp --port 53", "net join|pull|plug idp", "exec homer -- COMMAND".
+//	       idp --port 53", "net join|pull|plug|claim|yield idp", "exec homer -- COMMAND".
 //	       outside is run after break, outside-fix before fix and after free
 //
 // The keys of want:
@@ -33,9 +33,13 @@
 //	changes: PATH…        below which files may be otherwise than before
 //	acts: N, acts: N-M    how many attempts are right: 1 when left out, in mode
 //	                      report 0. Of several, the last one has to heal
-//	action: KIND          in mode report, what the engine has come to: "gave up",
-//	                      say, for a fault that comes back after each of its acts;
-//	                      report when left out
+//	action: KIND          what the engine has to have come to where a person is
+//	                      waited for: ask in mode ask, report in the others when
+//	                      left out. Before it has given up ("gave up") it will have
+//	                      acted, on a fault that came back each time
+//	needs: drill build    what is broken is made up by code that only programs
+//	                      built with -tags drill have; on others the drill can't
+//	                      be run, and says so
 //	engine: restarts      the engine itself may end and be started again: it is
 //	                      not stopped for break, which may kill it
 package scenarios
@@ -78,6 +82,8 @@ type Scenario struct {
 	// Action is what the engine has to come to by itself, in a mode that waits
 	// for a person.
 	Action rules.Kind
+	// DrillBuild says that the program in the host has to be built for drills.
+	DrillBuild bool
 	// EngineRestarts says that the engine itself may end and be started again.
 	EngineRestarts bool
 
@@ -187,6 +193,7 @@ func (s *Scenario) want(text string) error {
 		"says":   func(v string) bool { s.Says = append(s.Says, v); return v != "" },
 		"acts":   func(v string) (ok bool) { s.Acts, ok = readRange(v); return ok },
 		"action": func(v string) bool { s.Action = rules.Kind(v); return slices.Contains(waiting, s.Action) },
+		"needs":  func(v string) bool { s.DrillBuild = true; return v == "drill build" },
 		"engine": func(v string) bool { s.EngineRestarts = true; return v == "restarts" },
 	}
 	given := map[string]bool{}

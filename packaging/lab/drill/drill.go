@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"watchdog/packaging/lab"
@@ -98,22 +99,45 @@ func (r *Runner) Run(ctx context.Context, s scenarios.Scenario) (Score, error) {
 // run runs the passes of a drill, and reports whether the host may have been
 // broken by it.
 func (r *Runner) run(ctx context.Context, s scenarios.Scenario, score *Score) (broke bool, err error) {
-	// What earlier drills spent of the engine's budgets is not this one's.
-	if _, err := r.sh(ctx, s.Host, "watchdog resume"); err != nil {
-		return false, fmt.Errorf("before it: give back the budgets: %w", err)
+	if err := r.able(ctx, s); err != nil {
+		return false, err
 	}
-	if err := r.healthy(ctx, s.Host); err != nil {
+	if err := r.prepare(ctx, s.Host); err != nil {
 		return false, fmt.Errorf("before it: %w", err)
 	}
 	if s.Mode == scenarios.Heal || s.Mode == scenarios.Ask {
 		if err := r.bare(ctx, s, score); err != nil {
 			return true, fmt.Errorf("bare fix: %w", err)
 		}
-		if err := r.healthy(ctx, s.Host); err != nil {
+		if err := r.prepare(ctx, s.Host); err != nil {
 			return true, fmt.Errorf("after the bare fix: %w", err)
 		}
 	}
 	return true, r.free(ctx, s, score)
+}
+
+// able reports why the program in the host can't do what the drill needs of it.
+func (r *Runner) able(ctx context.Context, s scenarios.Scenario) error {
+	if !s.DrillBuild {
+		return nil
+	}
+	out, err := r.sh(ctx, s.Host, "watchdog version")
+	if err == nil && !strings.Contains(string(out), "drill build") {
+		err = fmt.Errorf("it needs a drill build, and the program in %s is none: bring the lab up with one made by go build -tags drill", s.Host)
+	}
+	return err
+}
+
+// prepare waits until the host is well, and gives back what the engine has spent
+// of its budgets: that is not the next pass's.
+func (r *Runner) prepare(ctx context.Context, host string) error {
+	if err := r.healthy(ctx, host); err != nil {
+		return err
+	}
+	if _, err := r.sh(ctx, host, "watchdog resume"); err != nil {
+		return fmt.Errorf("give back the budgets: %w", err)
+	}
+	return nil
 }
 
 // matches reports whether ref is the wanted cause; a row without a subject takes

@@ -46,7 +46,7 @@ func (m *Machine) Host() *host.Host {
 	for _, f := range m.facts {
 		f(&facts)
 	}
-	m.host = &host.Host{FS: files{m}, Init: units{m}, Net: network{m}, DB: database{m}, Exec: commands{m}, Now: m.Now, Facts: facts}
+	m.host = &host.Host{FS: files{m}, Init: units{m}, Net: network{m}, Link: network{m}, DB: database{m}, Exec: commands{m}, Now: m.Now, Facts: facts}
 	return m.host
 }
 
