@@ -15,6 +15,9 @@ type Service struct {
 	// Ready, when not nil, is what the service's users need before it counts
 	// as started.
 	Ready func(ctx context.Context, h *host.Host) error
+	// UnitFile, when not nil, returns the edits that make the unit's file what
+	// it should be: for those that this program wrote.
+	UnitFile func(h *host.Host) ([]Edit, error)
 }
 
 // serviceTime bounds starting or restarting a service: the first start of
@@ -45,6 +48,9 @@ func (r Service) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	case u.State == host.Masked, running && !u.Enabled:
 		// A mask does not show while the service runs, and taking one off that
 		// is not there is nothing.
+		if p.Edits, err = r.unmasked(h, unit); err != nil {
+			return Plan{}, err
+		}
 		do(Unmask)
 	case u.State == host.Failed:
 		do(ResetFailed)
@@ -61,6 +67,18 @@ func (r Service) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 		p.Effects = append(p.Effects, Until{What: r.Name + " is ready", Ready: r.Ready})
 	}
 	return p, nil
+}
+
+// unmasked returns the edits that put a unit's file back where a mask took its
+// place. One that is there otherwise than it should be is not this remedy's.
+func (r Service) unmasked(h *host.Host, unit string) ([]Edit, error) {
+	if r.UnitFile == nil {
+		return nil, nil
+	}
+	if masked, err := masksFile(h, unit); err != nil || !masked {
+		return nil, err
+	}
+	return r.UnitFile(h)
 }
 
 // answerTime is how long a service that runs may take to say that it is ready.
