@@ -51,7 +51,12 @@ func Remedies(s Stack) ([]remedies.Remedy, error) {
 }
 
 // Rungs returns the remedies that heal and install nothing: the further rungs of
-// the ladders, what mends a part of what another installs, and what clears away.
+// the ladders, what mends a part of what another installs, what clears away, and
+// what ends what is in the way.
 func Rungs(s Stack) []remedies.Remedy {
-	return append(restartRemedies(s), remedies.NginxReload{}, remedies.CertChain{Lineage: s.certLineage(), Copy: s.certCopy()}, spaceRemedy(s))
+	rungs := append(restartRemedies(s), remedies.NginxReload{}, remedies.CertChain{Lineage: s.certLineage(), Copy: s.certCopy()}, spaceRemedy(s))
+	if s.Self.Has(RoleKeycloak) {
+		rungs = append(rungs, remedies.SchemaLock{Database: s.Postgres.Database})
+	}
+	return rungs
 }

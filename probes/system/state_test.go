@@ -2,6 +2,7 @@ package system
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -95,17 +96,29 @@ func TestService(t *testing.T) {
 		u.Name = "keycloak.service"
 		return []hosttest.Option{hosttest.Service(u)}
 	}
+	// What the service wrote itself is not the manager's word.
+	says := func(manager ...string) hosttest.Option {
+		journal := ""
+		for _, m := range manager {
+			journal += fmt.Sprintf("{\"MESSAGE\":%q,\"_PID\":\"1\"}\n{\"MESSAGE\":[83],\"_PID\":\"7\"}\n{\"MESSAGE\":\"Starting \",\"_PID\":\"7\"}\n", m)
+		}
+		return hosttest.Output("journalctl -u keycloak.service -o json -n 20", journal)
+	}
 	since := func(d time.Duration) time.Time { return hosttest.Noon.Add(-d) }
 	probetest.Suite{
 		Probe: p,
 		Cases: map[string]probetest.Case{
-			"running":  {Host: []hosttest.Option{hosttest.Unit("keycloak.service", host.Running)}},
-			"killed":   {Host: in(host.Unit{State: host.Failed, Enabled: true, Result: "signal"}), Want: []string{"service.dead keycloak"}, Says: []string{"result signal"}},
-			"detail":   {Host: in(host.Unit{State: host.Failed, Enabled: true, Result: "exit-code", Detail: "failed (failed), loaded, status 1" + strings.Repeat("x", 4000)}), Want: []string{"service.dead keycloak"}, Says: []string{"status 1"}},
-			"no word":  {Host: in(host.Unit{State: host.Failed, Enabled: true}), Want: []string{"service.dead keycloak"}},
-			"stopped":  {Host: in(host.Unit{State: host.Stopped, Enabled: true}), Want: []string{"service.stopped keycloak"}},
-			"oom":      {Host: in(host.Unit{State: host.Stopped, Enabled: true, Result: "oom-kill"}), Want: []string{"service.dead keycloak"}},
-			"gave up":  {Host: in(host.Unit{State: host.Failed, Enabled: true, Result: "start-limit-hit"}), Want: []string{"service.start-limit-hit keycloak"}},
+			"running": {Host: []hosttest.Option{hosttest.Unit("keycloak.service", host.Running)}},
+			"killed":  {Host: in(host.Unit{State: host.Failed, Enabled: true, Result: "signal"}), Want: []string{"service.dead keycloak"}, Says: []string{"result signal"}},
+			"detail":  {Host: in(host.Unit{State: host.Failed, Enabled: true, Result: "exit-code", Detail: "failed (failed), loaded, status 1" + strings.Repeat("x", 4000)}), Want: []string{"service.dead keycloak"}, Says: []string{"status 1"}},
+			"no word": {Host: in(host.Unit{State: host.Failed, Enabled: true}), Want: []string{"service.dead keycloak"}},
+			"stopped": {Host: in(host.Unit{State: host.Stopped, Enabled: true}), Want: []string{"service.stopped keycloak"}},
+			"oom":     {Host: in(host.Unit{State: host.Stopped, Enabled: true, Result: "oom-kill"}), Want: []string{"service.dead keycloak"}},
+			"gave up": {Host: in(host.Unit{State: host.Failed, Enabled: true, Result: "start-limit-hit"}), Want: []string{"service.start-limit-hit keycloak"}},
+			"gave up on starts by hand": {Host: append(in(host.Unit{State: host.Failed, Enabled: true, Result: "exit-code"}), says("Starting Keycloak...", "keycloak.service: Start request repeated too quickly.", "keycloak.service: Failed with result 'exit-code'.")),
+				Want: []string{"service.start-limit-hit keycloak"}, Says: []string{"repeated too quickly"}},
+			"gave up once, failed since": {Host: append(in(host.Unit{State: host.Failed, Enabled: true, Result: "exit-code"}), says("keycloak.service: Start request repeated too quickly.", "Starting Keycloak...", "keycloak.service: Failed with result 'exit-code'.")),
+				Want: []string{"service.dead keycloak"}},
 			"masked":   {Host: in(host.Unit{State: host.Masked}), Want: []string{"service.masked keycloak"}},
 			"disabled": {Host: in(host.Unit{State: host.Running}), Want: []string{"service.disabled keycloak"}},
 			"disabled and stopped": {
