@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,6 +237,39 @@ func TestAPutOffAttemptIsNone(t *testing.T) {
 	s.heal(nginxDead, PutOff)
 	if in := s.only(t); len(in.Attempts) != 0 || !slices.Contains(said(in), "put off by service.nginx") {
 		t.Errorf("attempts %+v, timeline %q", in.Attempts, said(in))
+	}
+}
+
+// Two services that die together are found in one millisecond.
+func TestIncidentsHaveIDsOfTheirOwn(t *testing.T) {
+	s := newStory()
+	long := strings.Repeat("x", 70)
+	all := []Ref{nginxDead, On("service.dead", "a b"), On("service.dead", "a/b"), On("service.dead", long+"1"), On("service.dead", long+"2")}
+	for range 20 {
+		s.after(250*time.Millisecond, found(noon, all...))
+	}
+	ids := map[string]Ref{}
+	for _, in := range s.incidents.Open {
+		if other, taken := ids[in.ID]; taken || strings.ContainsAny(in.ID, " /") {
+			t.Errorf("%s of %s is also that of %s", in.ID, in.Cause, other)
+		}
+		ids[in.ID] = in.Cause
+	}
+	if want := "20260102T120000.250-service.dead-nginx"; ids[want] != nginxDead || len(ids) != len(all) {
+		t.Errorf("IDs %v, want %s among %d", ids, want, len(all))
+	}
+}
+
+// A fault that was seen as a symptom was detected then.
+func TestASymptomsDetectionCounts(t *testing.T) {
+	s := newStory()
+	s.after(time.Second, found(noon, notReady), found(noon, On("postgres.down", "")), well("service.dead", noon))
+	s.after(10*time.Second, found(noon, notReady), well("postgres.down", noon))
+	s.after(time.Minute, found(noon, notReady)) // beyond the incident that it was of
+	for _, in := range slices.Concat(s.incidents.Open, s.incidents.Recent) {
+		if want := noon.Add(time.Second); in.Cause == notReady && !in.Detected.Equal(want) {
+			t.Errorf("detected at %s, want %s", in.Detected, want)
+		}
 	}
 }
 
