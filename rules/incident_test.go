@@ -260,16 +260,17 @@ func TestIncidentsHaveIDsOfTheirOwn(t *testing.T) {
 	}
 }
 
-// A fault that was seen as a symptom was detected then.
-func TestASymptomsDetectionCounts(t *testing.T) {
+// What was seen while it could not be judged was detected then.
+func TestDetectionIsTheFirstLook(t *testing.T) {
 	s := newStory()
-	s.after(time.Second, found(noon, notReady), found(noon, On("postgres.down", "")), well("service.dead", noon))
-	s.after(10*time.Second, found(noon, notReady), well("postgres.down", noon))
-	s.after(time.Minute, found(noon, notReady)) // beyond the incident that it was of
-	for _, in := range slices.Concat(s.incidents.Open, s.incidents.Recent) {
-		if want := noon.Add(time.Second); in.Cause == notReady && !in.Detected.Equal(want) {
-			t.Errorf("detected at %s, want %s", in.Detected, want)
-		}
+	token := On("token.unavailable", "")
+	s.after(time.Second, found(noon, token), blind("cert.copy"))
+	if s.Diagnoses[0].Verdict != Undecided || len(s.incidents.Open) != 0 {
+		t.Fatalf("verdict %s, incidents %v", s.Diagnoses[0].Verdict, s.incidents.Open)
+	}
+	s.after(10*time.Second, found(noon, token), well("cert.copy", noon))
+	if len(s.incidents.Open) != 1 || !s.incidents.Open[0].Detected.Equal(noon.Add(time.Second)) {
+		t.Errorf("incidents %+v", s.incidents.Open)
 	}
 }
 

@@ -101,22 +101,6 @@ func (e *Engine) ending(d rules.Diagnosis) []rules.Ref {
 	return out
 }
 
-// askers lists the probes that found the cause or what ends with it.
-func (e *Engine) askers(d rules.Diagnosis, ending []rules.Ref) []string {
-	out := slices.Clone(d.Probes)
-	for _, other := range e.core.Diagnoses {
-		if !slices.Contains(ending, other.Fault) {
-			continue
-		}
-		for _, p := range other.Probes {
-			if !slices.Contains(out, p) {
-				out = append(out, p)
-			}
-		}
-	}
-	return out
-}
-
 // tookEffect goes on to the proof, or ends the attempt.
 func (e *Engine) tookEffect(a applied) {
 	w := e.work
