@@ -20,9 +20,13 @@ const (
 	Unproved   Outcome = "unproved"  // it was applied, and the fault stayed: its edits are put back
 	Unneeded   Outcome = "unneeded"  // the remedy found nothing to do
 	PutOff     Outcome = "put off"   // somebody else was changing the host: nothing was done
+	Outdated   Outcome = "outdated"  // the plan that was approved is another one by now: nothing was done
 	Unclear    Outcome = "unclear"   // applied, and it could not be seen whether it helped
 	Cut        Outcome = "cut short" // the daemon ended in the middle
 )
+
+// idle reports whether nothing was done, so that no budget is touched.
+func (o Outcome) idle() bool { return o == PutOff || o == Outdated }
 
 // An Attempt is one run of a remedy against a fault.
 type Attempt struct {
@@ -44,7 +48,7 @@ type Attempt struct {
 func made(now time.Time, d Diagnosis, past []Attempt, resumed time.Time) []Attempt {
 	var out []Attempt
 	for _, a := range past {
-		if a.Fault == d.Fault && a.Outcome != PutOff && a.counts(now, d.Rule.budget().Within, resumed) {
+		if a.Fault == d.Fault && !a.Outcome.idle() && a.counts(now, d.Rule.Bounds().Within, resumed) {
 			out = append(out, a)
 		}
 	}

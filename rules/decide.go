@@ -93,7 +93,7 @@ func decide(now time.Time, b *Book, ds []Diagnosis, d Diagnosis, m *Memory, p Po
 	}
 	q.cure = cure
 	for _, r := range rails {
-		if r.spares != nil && r.spares(d.Rule) {
+		if !r.binds(d.Rule) {
 			continue
 		}
 		if say := r.ask(q); say.kind != "" {
@@ -176,7 +176,12 @@ const defaultConfirm = 2
 
 var defaultBudget = Budget{Attempts: 6, Within: 15 * time.Minute}
 
-func (r Rule) confirm() int {
+// Confirmation is how many looks in a row must see the fault before anything is
+// done about it.
+func (r Rule) Confirmation() int {
+	if r.Door {
+		return 1
+	}
 	if r.Confirm == 0 {
 		return defaultConfirm
 	}
@@ -184,9 +189,10 @@ func (r Rule) confirm() int {
 }
 
 // looks is how many looks in a row are made quickly.
-func (r Rule) looks() int { return max(3, r.confirm()) }
+func (r Rule) looks() int { return max(3, r.Confirmation()) }
 
-func (r Rule) budget() Budget {
+// Bounds are the rule's budget, the default one where it names none.
+func (r Rule) Bounds() Budget {
 	if r.Budget == (Budget{}) {
 		return defaultBudget
 	}

@@ -31,9 +31,11 @@ type Memory struct {
 	Attempts []Attempt
 	// Healed is when the remedy that healed a fault had been applied.
 	Healed map[Ref]time.Time
-	// Held is when a hold was last in force. What was seen under it is looked
-	// at again: a person was at work.
-	Held time.Time
+	// Held is when a hold was last in force, Holding whether one was at the
+	// newest turn. What was seen under it is looked at again: a person was at
+	// work.
+	Held    time.Time
+	Holding bool
 	// Worked is when a remedy was last at work.
 	Worked time.Time
 	// Healing is the fault whose remedy is being applied or proved, if any.
@@ -204,7 +206,7 @@ const attemptsKept = 24 * time.Hour
 // only the newest time is kept.
 func (m *Memory) tried(now time.Time, a Attempt) {
 	m.Attempts = slices.DeleteFunc(m.Attempts, func(old Attempt) bool {
-		return now.Sub(old.At) > attemptsKept || a.Outcome == PutOff && old.Outcome == PutOff && old.Fault == a.Fault
+		return now.Sub(old.At) > attemptsKept || a.Outcome.idle() && old.Outcome == a.Outcome && old.Fault == a.Fault
 	})
 	m.Attempts = append(m.Attempts, a)
 }

@@ -25,12 +25,18 @@ const (
 	pausePath = ledger.Dir + "/pause.json"
 	// resumedPath says by its time when a person last said that it may go on.
 	resumedPath = ledger.Dir + "/resumed"
+	// approvedFile, in the state directory, holds what persons approved.
+	approvedFile = "approved.json"
 )
 
 // policy is what the site and the people at work allow right now.
 func (m *machine) policy() rules.Policy {
+	approved, err := readApproved(filepath.Join(ledger.Dir, approvedFile), m.host.Now())
+	if err != nil && m.complain != nil {
+		m.complain(err)
+	}
 	return rules.Policy{
-		Mode: m.stack.Mode, Modes: m.stack.Modes, Resumed: resumed(),
+		Mode: m.stack.Mode, Modes: m.stack.Modes, Resumed: resumed(), Approved: approved,
 		Hold:      cmp.Or(held(m.host.Now()), host.PackageManagerAtWork(m.host.Facts.Packages)),
 		Forgetful: m.forgetful(),
 	}

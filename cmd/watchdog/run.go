@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -60,10 +61,11 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 		return usageError{err}
 	}
 	ps := append(slices.Clone(m.probes), drift)
+	m.complain = once(func(err error) { log.Error("no plan is approved", "err", err.Error()) })
 	memory := ledger.Keep(ledger.Dir, m.host.Now)
 	defer memory.Close()
 	past := recall(memory, log)
-	var server control.Server
+	server := control.Server{History: memory.History, Recording: memory.ReadRecording}
 	e := engine.New(engine.Options{
 		Host: m.host, Sources: host.Sources(), HostName: m.stack.Self.Name, Probes: ps, Book: rules.NewBook(rules.Table(), ps, all),
 		Remedy:  func(id string) remedies.Remedy { return byID[id] },
@@ -95,6 +97,16 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 	stop()
 	<-served
 	return err
+}
+
+// once keeps a complaint from being made again and again.
+func once(complain func(error)) func(error) {
+	var said sync.Map
+	return func(err error) {
+		if _, again := said.LoadOrStore(err.Error(), true); !again {
+			complain(err)
+		}
+	}
 }
 
 // installsOnly is the remedy that restarts the daemon: in its own hands it would

@@ -9,16 +9,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/netutil"
 
 	"watchdog/rules/engine"
+	"watchdog/rules/ledger"
 )
 
 // Socket is where the engine listens.
@@ -27,13 +28,18 @@ const Socket = "/run/watchdog/watchdog.sock"
 // Group may read the socket.
 const Group = "watchdog"
 
-// A Server hands out the newest snapshot.
+// A Server hands out the newest snapshot, and the past.
 type Server struct {
 	// Vitals, when not nil, gives what the daemon knows of itself, as JSON. It
 	// may wait for a disk: only its reader waits with it.
 	Vitals func() any
+	// History answers from the ledger, Recording gives a recording as JSON,
+	// nothing when there is none. Both may be nil, where there is no ledger.
+	History   func(ledger.Query) (ledger.History, error)
+	Recording func(id string) ([]byte, error)
 
 	newest atomic.Pointer[engine.Snapshot]
+	past   sync.Mutex // one reader of the past at a time
 }
 
 // Publish makes s the newest snapshot.
@@ -100,13 +106,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/snapshot", s.snapshot)
 	mux.HandleFunc("GET /v1/vitals", s.vitals)
+	mux.HandleFunc("GET /v1/incidents", s.incidents)
+	mux.HandleFunc("GET /v1/recordings/{id}", s.recording)
 	srv := &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		Handler: mux, ConnContext: withPeer, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
 		IdleTimeout: idle, MaxHeaderBytes: 8 << 10,
 	}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
-	if err := srv.Serve(netutil.LimitListener(l, maxReaders)); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(netutil.LimitListener(peers{l}, maxReaders)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve control socket: %w", err)
 	}
 	return nil
@@ -133,51 +141,4 @@ func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	// An error here is the reader's going away.
 	_ = json.NewEncoder(w).Encode(v)
-}
-
-// A Client reads the socket.
-type Client struct{ http http.Client }
-
-// NewClient dials path for each request.
-func NewClient(path string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
-	}
-	return &Client{http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1, IdleConnTimeout: time.Minute}}}
-}
-
-// Close ends what the client holds open.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
-
-// most bounds a snapshot read from the socket.
-const most = 4 << 20
-
-// Snapshot returns the engine's newest snapshot.
-func (c *Client) Snapshot(ctx context.Context) (engine.Snapshot, error) {
-	var snap engine.Snapshot
-	err := c.get(ctx, "/v1/snapshot", &snap)
-	return snap, err
-}
-
-// Vitals reads what the daemon knows of itself into v.
-func (c *Client) Vitals(ctx context.Context, v any) error { return c.get(ctx, "/v1/vitals", v) }
-
-func (c *Client) get(ctx context.Context, path string, v any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://watchdog"+path, nil)
-	if err != nil {
-		return fmt.Errorf("ask the engine: %w", err)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("ask the engine: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask the engine: %s", resp.Status)
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, most)).Decode(v); err != nil {
-		return fmt.Errorf("read the engine's answer: %w", err)
-	}
-	return nil
 }

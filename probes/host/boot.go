@@ -14,12 +14,18 @@ const ticks = 100
 
 // Booted is when the host came up: when its first process began, which is right
 // in a container too. Zero when it can't be told.
-func Booted() time.Time {
-	start, ok := processStart(1)
+func Booted() time.Time { return booted(newFiles()) }
+
+func booted(fsys FS) time.Time {
+	first, err := fsys.ReadFile(statFile(1))
+	if err != nil {
+		return time.Time{}
+	}
+	_, start, ok := parseStat(first)
 	if !ok {
 		return time.Time{}
 	}
-	stat, err := os.ReadFile("/proc/stat")
+	stat, err := fsys.ReadFile("/proc/stat")
 	if err != nil {
 		return time.Time{}
 	}

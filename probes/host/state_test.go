@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -87,7 +88,7 @@ func TestWritersDie(t *testing.T) {
 	if alive(Writer{}) {
 		t.Error("nobody is alive")
 	}
-	for _, w := range []Writer{{me.PID, me.Start + 1, me.Boot}, {me.PID, me.Start, "another"}} {
+	for _, w := range []Writer{{me.PID, me.Start + 1, me.At}, {me.PID, me.Start, Booted().Add(-time.Minute)}} {
 		if alive(w) {
 			t.Errorf("%+v counts as %+v", w, me)
 		}
@@ -97,7 +98,7 @@ func TestWritersDie(t *testing.T) {
 		t.Fatal(err)
 	}
 	start, ok := processStart(c.Process.Pid)
-	child := Writer{c.Process.Pid, start, me.Boot}
+	child := Writer{c.Process.Pid, start, me.At}
 	if !ok || !alive(child) {
 		t.Error("a child counts as dead")
 	}

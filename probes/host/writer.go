@@ -1,11 +1,11 @@
 package host
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,35 +16,29 @@ import (
 type Writer struct {
 	PID   int    `json:"pid"`
 	Start uint64 `json:"start"` // in ticks since the kernel's own
-	Boot  string `json:"boot"`  // which the numbers are of
+	// At is when it wrote. The kernel's number of the boot would say as well
+	// whether that was in this one, but is another one in each mount namespace
+	// of a container.
+	At time.Time `json:"at"`
 }
 
-const bootID = "/proc/sys/kernel/random/boot_id"
-
-// Me is this process.
+// Me is this process, writing now.
 func Me() (Writer, error) {
-	boot, err := os.ReadFile(bootID)
-	if err != nil {
-		return Writer{}, fmt.Errorf("read the boot's number: %w", err)
-	}
-	start, ok := processStart(os.Getpid())
+	pid := os.Getpid()
+	start, ok := processStart(pid)
 	if !ok {
-		return Writer{}, errors.New("read when this process began: not told in " + statFile(os.Getpid()))
+		return Writer{}, errors.New("read when this process began: not told in " + statFile(pid))
 	}
-	return Writer{PID: os.Getpid(), Start: start, Boot: string(bytes.TrimSpace(boot))}, nil
+	return Writer{PID: pid, Start: start, At: time.Now()}, nil
 }
+
+// bootSlack is by how much the time of the boot may be off.
+const bootSlack = 2 * time.Second
 
 // Alive reports whether the process runs. One that has ended and is not buried
 // yet does not.
 func (w Writer) Alive(fsys FS) (bool, error) {
-	if w == (Writer{}) {
-		return false, nil
-	}
-	boot, err := fsys.ReadFile(bootID)
-	if err != nil {
-		return false, fmt.Errorf("read the boot's number: %w", err)
-	}
-	if string(bytes.TrimSpace(boot)) != w.Boot {
+	if w.PID == 0 || w.At.Add(bootSlack).Before(booted(fsys)) {
 		return false, nil
 	}
 	data, err := fsys.ReadFile(statFile(w.PID))

@@ -3,7 +3,9 @@ package self
 import (
 	"context"
 	"io/fs"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -81,25 +83,32 @@ func TestState(t *testing.T) {
 
 func TestJournal(t *testing.T) {
 	const (
-		file = dir + "/journal/nginx.conf.json"
-		boot = "/proc/sys/kernel/random/boot_id"
+		file   = dir + "/journal/nginx.conf.json"
+		writer = `{"writer":{"pid":77,"start":4711,"at":"2026-11-23T11:50:00Z"},"records":[]}`
 	)
 	stat := func(pid, state, start string) hosttest.Option {
 		return hosttest.File("/proc/"+pid+"/stat", pid+" (a) b) "+state+" 1 1 1 0 -1 4194304 1 0 0 0 1 1 0 0 20 0 8 0 "+start+" 1000 100\n")
 	}
+	// up says when the host came up: the first process began 2 s after the kernel.
+	up := func(at time.Time) hosttest.Option {
+		return func(m *hosttest.Machine) {
+			hosttest.File("/proc/stat", "cpu 1 2 3\nbtime "+strconv.FormatInt(at.Unix()-2, 10)+"\n")(m)
+			stat("1", "S", "200")(m)
+		}
+	}
+	long := up(hosttest.Noon.Add(-time.Hour))
 	by := func(text string) hosttest.Option { return hosttest.File(file, text) }
-	const writer = `{"writer":{"pid":77,"start":4711,"boot":"b1"},"records":[]}`
 	left := []string{"self.left-undone nginx.conf"}
 	probetest.Suite{
 		Probe:      Journal{Dir: dir + "/journal"},
 		BareIsWell: "nothing was ever begun there",
 		Cases: map[string]probetest.Case{
 			"nothing at work":   {Host: []hosttest.Option{hosttest.Dir(dir + "/journal")}},
-			"at work":           {Host: []hosttest.Option{by(writer), hosttest.File(boot, "b1\n"), stat("77", "S", "4711")}},
-			"its writer died":   {Host: []hosttest.Option{by(writer), hosttest.File(boot, "b1\n")}, Want: left, Says: []string{"process 77"}},
-			"is not buried":     {Host: []hosttest.Option{by(writer), hosttest.File(boot, "b1\n"), stat("77", "Z", "4711")}, Want: left},
-			"number used again": {Host: []hosttest.Option{by(writer), hosttest.File(boot, "b1\n"), stat("77", "S", "4712")}, Want: left},
-			"before a boot":     {Host: []hosttest.Option{by(writer), hosttest.File(boot, "b2\n"), stat("77", "S", "4711")}, Want: left},
+			"at work":           {Host: []hosttest.Option{by(writer), long, stat("77", "S", "4711")}},
+			"its writer died":   {Host: []hosttest.Option{by(writer), long}, Want: left, Says: []string{"process 77"}},
+			"is not buried":     {Host: []hosttest.Option{by(writer), long, stat("77", "Z", "4711")}, Want: left},
+			"number used again": {Host: []hosttest.Option{by(writer), long, stat("77", "S", "4712")}, Want: left},
+			"before a boot":     {Host: []hosttest.Option{by(writer), up(hosttest.Noon.Add(-time.Minute)), stat("77", "S", "4711")}, Want: left},
 			"nobody at work":    {Host: []hosttest.Option{by(`{"writer":{},"records":[{"verb":"restart","unit":"nginx.service"}]}`)}, Want: left},
 			"an earlier form":   {Host: []hosttest.Option{by(`[{"verb":"restart","unit":"nginx.service"}]`)}, Want: left, Says: []string{"not known"}},
 			"torn":              {Host: []hosttest.Option{by(`{"wri`)}, Want: left},

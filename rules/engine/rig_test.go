@@ -146,6 +146,12 @@ func (r *rig) snapshot() Snapshot {
 
 func start(t *testing.T, table []rules.Rule, hold *string, more ...func(*world) []probes.Probe) *rig {
 	t.Helper()
+	return startWith(t, table, hold, func(*Options) {}, more...)
+}
+
+// startWith is start with options of the test's own.
+func startWith(t *testing.T, table []rules.Rule, hold *string, set func(*Options), more ...func(*world) []probes.Probe) *rig {
+	t.Helper()
 	r := &rig{world: &world{faults: map[rules.Ref]bool{}, heals: map[string][]rules.Ref{}, hung: map[string]bool{}, looks: map[string]int{}}}
 	var ps []probes.Probe
 	byID := map[string]remedies.Remedy{}
@@ -162,7 +168,7 @@ func start(t *testing.T, table []rules.Rule, hold *string, more ...func(*world) 
 	for _, m := range more {
 		ps = append(ps, m(r.world)...)
 	}
-	e := New(Options{
+	o := Options{
 		Host: &host.Host{Now: time.Now}, HostName: "idp", Probes: ps, Book: rules.NewBook(table, ps, all),
 		Remedy:  func(id string) remedies.Remedy { return byID[id] },
 		Journal: ledger.Journal{Dir: t.TempDir()},
@@ -186,7 +192,9 @@ func start(t *testing.T, table []rules.Rule, hold *string, more ...func(*world) 
 			defer r.mu.Unlock()
 			r.newest = s
 		},
-	}, nil)
+	}
+	set(&o)
+	e := New(o, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- e.Run(ctx) }()
@@ -218,4 +226,10 @@ func (l slow) Spec() probes.Spec {
 	s := l.look.Spec()
 	s.ID += l.name
 	return s
+}
+
+// cureHash is the hash of a cure's plan.
+func cureHash(id string) string {
+	p, _ := cure{id: id}.Plan(context.Background(), nil)
+	return p.Hash()
 }

@@ -131,6 +131,8 @@ func (e *Engine) tookEffect(a applied) {
 		e.end(rules.Unproved, "the fault stayed; put back what was changed")
 	case errors.Is(a.err, errNothing):
 		e.end(rules.Unneeded, a.err.Error())
+	case errors.Is(a.err, errOutdated):
+		e.end(rules.Outdated, a.err.Error())
 	case errors.Is(a.err, errNotNow), !errors.Is(a.err, remedies.ErrNotBack) &&
 		(errors.Is(a.err, remedies.ErrStale) || errors.Is(a.err, remedies.ErrBusy)):
 		e.end(rules.PutOff, a.err.Error())
@@ -247,7 +249,7 @@ func (e *Engine) end(o rules.Outcome, detail string) {
 	a, id := w.attempt, w.id
 	switch {
 	case id == 0: // nothing was written down
-	case o == rules.PutOff:
+	case o == rules.PutOff, o == rules.Outdated:
 		e.scribe.write("outcome", func(l Ledger) error { return l.Forget(id) })
 	default:
 		e.scribe.write("outcome", func(l Ledger) error { return l.End(id, a) })

@@ -17,6 +17,9 @@
 //	ready  a shell script that succeeds when users are served again
 //	after  takes away what a drill leaves on purpose, when it is over
 //	free   ends what keeps the program from healing: for mode release
+//	meanwhile
+//	       breaks something else while the cause stands, in mode report: that is
+//	       to be healed all the same
 //	outside, outside-fix
 //	       lab verbs, one a line, for what breaks outside of the host: "dns set
 //	       idp A 192.0.2.1", "dns unset idp AAAA", "dns mode timeout", "net cut
@@ -32,6 +35,8 @@
 //	says: TEXT            what diagnose has to say of the cause, in its summary,
 //	                      evidence or fix, or status of what is done about it;
 //	                      $(COMMAND) in it is what the host's shell makes of it
+//	meanwhile: CODE [SUBJECT]
+//	                      the fault that the file meanwhile makes
 //	restarts: SERVICE…    the services that the row lets be restarted
 //	changes: PATH…        below which files may be otherwise than before
 //	then: CODE [SUBJECT]  what the cause explains and does not end with it: healed
@@ -95,7 +100,11 @@ type Scenario struct {
 	// EngineRestarts says that the engine itself may end and be started again.
 	EngineRestarts bool
 
-	Before, Break, Settle, Fix, Ready, Free, After string
+	// Besides is another fault, that Meanwhile makes: it is to be healed while the
+	// cause stands.
+	Besides rules.Ref
+
+	Before, Break, Settle, Fix, Ready, Free, Meanwhile, After string
 	// Outside and OutsideFix are lab verbs.
 	Outside, OutsideFix []string
 }
@@ -142,7 +151,7 @@ func All() ([]Scenario, error) {
 func Parse(id string, data []byte) (Scenario, error) {
 	ar := txtar.Parse(data)
 	s := Scenario{ID: id, Prose: strings.TrimSpace(string(ar.Comment)), Mode: Heal}
-	parts := map[string]*string{"before": &s.Before, "break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready, "free": &s.Free, "after": &s.After}
+	parts := map[string]*string{"before": &s.Before, "break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready, "free": &s.Free, "meanwhile": &s.Meanwhile, "after": &s.After}
 	verbs := map[string]*[]string{"outside": &s.Outside, "outside-fix": &s.OutsideFix}
 	want := ""
 	for _, f := range ar.Files {
@@ -174,6 +183,7 @@ func (s Scenario) complete() error {
 		"fix or outside-fix":  blank(s.Fix) && len(s.OutsideFix) == 0,
 		"ready":               blank(s.Ready),
 		"free or outside-fix": s.Mode == Release && blank(s.Free) && len(s.OutsideFix) == 0,
+		"meanwhile, file and key, in mode report": blank(s.Meanwhile) != (s.Besides.Code == "") || !blank(s.Meanwhile) && s.Mode != Report,
 	} {
 		if missing {
 			return fmt.Errorf("scenario %s: no %s", s.ID, name)
@@ -186,11 +196,12 @@ func blank(text string) bool { return strings.TrimSpace(text) == "" }
 
 func (s *Scenario) want(text string) error {
 	keys := map[string]func(value string) bool{
-		"host":     func(v string) bool { s.Host = v; return v != "" },
-		"cause":    func(v string) bool { s.Cause = ref(v); return s.Cause.Code != "" },
-		"then":     func(v string) bool { s.Then = append(s.Then, ref(v)); return v != "" },
-		"restarts": func(v string) bool { s.Restarts = strings.Fields(v); return true },
-		"changes":  func(v string) bool { s.Changes = strings.Fields(v); return true },
+		"host":      func(v string) bool { s.Host = v; return v != "" },
+		"cause":     func(v string) bool { s.Cause = ref(v); return s.Cause.Code != "" },
+		"then":      func(v string) bool { s.Then = append(s.Then, ref(v)); return v != "" },
+		"meanwhile": func(v string) bool { s.Besides = ref(v); return v != "" },
+		"restarts":  func(v string) bool { s.Restarts = strings.Fields(v); return true },
+		"changes":   func(v string) bool { s.Changes = strings.Fields(v); return true },
 		"mode": func(v string) bool {
 			s.Mode = Mode(v)
 			return slices.Contains([]Mode{Heal, Report, Ask, Release}, s.Mode)

@@ -46,6 +46,9 @@ func (r *Runner) free(ctx context.Context, s scenarios.Scenario, score *Score) e
 		}
 	}
 	if s.Mode == scenarios.Report {
+		if err := r.meanwhile(ctx, p); err != nil || !score.Passed() {
+			return err
+		}
 		err = r.mended(ctx, p)
 	} else {
 		err = r.healed(ctx, p)
