@@ -33,10 +33,9 @@ type Finding struct {
 	// Summary is one sentence for a person, without a full stop.
 	Summary  string     `json:"summary"`
 	Evidence []Evidence `json:"evidence"`
-	// NoRemedy says why nothing done from here would help as things stand: another
-	// machine has the address, nothing on the disk is the program's own. Until it
-	// is empty the fault is reported, and no attempt is spent on it.
-	NoRemedy string `json:"no_remedy,omitempty"`
+	// Awaits says what has to come about, by somebody else's hand, before any
+	// remedy could help, as in "once …": "port 8081 is free". Empty as a rule.
+	Awaits string `json:"awaits,omitempty"`
 }
 
 // Evidence is for people; nothing ever parses it. It holds no secrets and at

@@ -105,15 +105,24 @@ func (s makeBackup) String() string {
 	return fmt.Sprintf("back up database %s and realm %s to %s", s.Database, s.Realm, s.Dir)
 }
 
-// Done implements [Step].
-func (s makeBackup) Done(_ context.Context, h *host.Host) (bool, error) {
+// Done implements [Step]. A newest one that has gone bad is one too few, whatever
+// there is besides: it is what everybody would take.
+func (s makeBackup) Done(ctx context.Context, h *host.Host) (bool, error) {
 	all, err := ListBackups(h, s.Dir)
 	if err != nil {
 		return false, err
 	}
 	for _, b := range all {
-		if b.Counts() && h.Now().Sub(b.Manifest.Made) <= s.MaxAge {
-			return true, nil
+		if b.Counts() {
+			if b, err = h.ReadBackup(ctx, b); err != nil {
+				return false, err
+			}
+		}
+		switch {
+		case b.Corrupt:
+			return false, nil
+		case b.Counts():
+			return h.Now().Sub(b.Manifest.Made) <= s.MaxAge, nil
 		}
 	}
 	return false, nil

@@ -140,6 +140,21 @@ func TestServiceRestart(t *testing.T) {
 	}
 }
 
+// TestServiceRestartOfAFrozenProcess: it can't hear that it is to stop.
+func TestServiceRestartOfAFrozenProcess(t *testing.T) {
+	for state, want := range map[string]string{"T": "kill\nreset-failed\nstart", "S": "stop\nstart", "": "stop\nstart"} {
+		m := remedytest.New(hosttest.Service(host.Unit{Name: "keycloak.service", State: host.Running, PID: 7}))
+		if state != "" {
+			m.Change(hosttest.File("/proc/7/stat", "7 (java (T)) "+state+" 1 7 7 0"))
+		}
+		r := remedies.ServiceRestart{Name: "keycloak", Grace: time.Second}
+		if err := plan(t, r, m).Apply(t.Context(), m, m.Host(), nil); err != nil {
+			t.Errorf("%q: %v", state, err)
+		}
+		same(t, "done", want, strings.ReplaceAll(strings.TrimSpace(m.Called()), " keycloak.service", ""))
+	}
+}
+
 func TestPostgresReady(t *testing.T) {
 	m := remedytest.New()
 	if err := remedies.PostgresReady(t.Context(), m.Host()); err == nil {

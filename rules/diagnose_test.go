@@ -283,22 +283,3 @@ func TestDecideLeavesTheUsersOfWhatWasHealedAMoment(t *testing.T) {
 		t.Errorf("got %s (%s), want heal", a.Kind, a.Reason)
 	}
 }
-
-// TestDecideSpendsNothingWhereNoRemedyHelps: what a probe knows to be beyond any
-// remedy is reported, and healed as soon as that is over.
-func TestDecideSpendsNothingWhereNoRemedyHelps(t *testing.T) {
-	fault := On("cert.copy", "")
-	m := Memory{Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Last: noon, Looks: 3}}}
-	seen := failing(fault)
-	seen[0].Findings[0].NoRemedy = "another machine has it"
-	ds := Diagnose(testBook(), seen)
-	if a := Decide(noon, testBook(), ds, m, Policy{})[0]; a.Kind != Report || a.Reason != "another machine has it" || a.Remedy != "" {
-		t.Errorf("got %s %s (%s), want a report that says why", a.Kind, a.Remedy, a.Reason)
-	}
-	if fixes := ds[0].Rule.Fixes(Auto, ds[0].Finding); len(fixes) == 0 || fixes[0].Action != "certs.copy, but not as long as another machine has it" {
-		t.Errorf("fixes %v promise more than the engine does", fixes)
-	}
-	if a := Decide(noon, testBook(), Diagnose(testBook(), failing(fault)), m, Policy{})[0]; a.Kind != Heal {
-		t.Errorf("got %s (%s) once that is over, want heal", a.Kind, a.Reason)
-	}
-}

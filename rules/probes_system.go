@@ -38,7 +38,7 @@ func systemProbes(s Stack) []probes.Probe {
 			Open: []uint16{443}, Allowed: append([]uint16{80, 443}, s.Firewall.Allow...),
 			SSH: len(s.Firewall.Admin) == 0,
 		},
-		system.Backups{Dir: s.Backups.Dir, MaxAge: s.Backups.MaxAge},
+		system.Backups{Dir: s.Backups.Dir, MaxAge: s.Backups.MaxAge}, system.BackupRead{Dir: s.Backups.Dir},
 	}
 	for _, name := range []string{"postgresql", "keycloak", "nginx", "certbot-timer", "watchdog-firewall", "watchdog-backup-timer"} {
 		list = append(list, system.Service{Name: name, Boot: true, Patience: servicePatience[name]})

@@ -27,7 +27,7 @@ func systemRemedies(s Stack) []remedies.Remedy {
 		remedies.Service{Name: "watchdog-firewall", Risk: remedies.Harmless, UnitFile: firewall.UnitFile},
 	}
 	if issuer {
-		all = append(all, remedies.NginxEdge{FQDN: s.Self.FQDN, Keycloak: s.KeycloakAddr(), Webroot: s.ACME.Webroot})
+		all = append(all, remedies.NginxEdge{FQDN: s.Self.FQDN, Address: s.Self.Address, Keycloak: s.KeycloakAddr(), Webroot: s.ACME.Webroot})
 	}
 	all = append(all,
 		remedies.Service{Name: "nginx", Risk: remedies.Blip},

@@ -49,6 +49,10 @@ type Ref struct {
 	// When limits the edge to one subject of the fault that depends, where a
 	// row stands for several things ("service.dead").
 	When string `json:"-"`
+	// Stays marks a fault that does not end with Code: a certificate that ran
+	// out while its timer was off. Nobody waits for it to go when that is
+	// healed: it is a cause of its own then.
+	Stays bool `json:"-"`
 	// MustSee holds this fault back while the probes that tell of Code can't
 	// look.
 	MustSee bool `json:"-"`
@@ -158,13 +162,14 @@ func (f Fix) String() string {
 }
 
 // Fixes says how a fault of the row ends under mode m: by the daemon's first
-// remedy where it may act, and by what a person can type in any case.
+// remedy where it may act, once what it awaits has come about, and by what a
+// person can type in any case.
 func (r Rule) Fixes(m Mode, f probes.Finding) []Fix {
 	out := []Fix{}
 	if len(r.Remedies) > 0 {
 		action := fill(r.Remedies[0], f.Subject)
-		if f.NoRemedy != "" {
-			action += ", but not as long as " + f.NoRemedy
+		if f.Awaits != "" {
+			action += ", once " + f.Awaits
 		}
 		switch m {
 		case Auto:

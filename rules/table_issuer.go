@@ -26,7 +26,7 @@ func fromLocal(code probes.Code) []Ref { return []Ref{{Code: code, Subject: loca
 // edgeOff is what keeps the public port from leading to Keycloak.
 func edgeOff() []Ref {
 	return slices.Concat(off("nginx"),
-		by(nginx.ConfigInvalid, nginx.StreamMissing, nginx.WrongUpstream, system.AddressMissing, system.AddressDADFailed),
+		by(nginx.ConfigInvalid, nginx.StreamMissing, nginx.CSPConflict, nginx.WrongUpstream, system.AddressMissing, system.AddressDADFailed),
 		[]Ref{On(nginx.ListenerTaken, "443")})
 }
 
@@ -64,7 +64,9 @@ var issuerTable = []Rule{
 		Code: keycloak.IssuerUntrusted, Title: "Clients refuse the issuer's certificate", Severity: Critical,
 		Explain: "The handshake at the {subject} listener fails over the certificate: it has ended, names another host, lacks its issuer's, or its " +
 			"key is another's. Keycloak itself says that it is ready all the while.",
-		DependsOn: slices.Concat(badCertificate(), by(system.ClockSkew), fromLocal(keycloak.IssuerUntrusted), []Ref{On(nginx.ListenerTaken, "8443"), {Code: nginx.ListenerTaken, Subject: "443", When: public}}),
+		// A certificate that was put right is served within half a minute.
+		For:       40 * time.Second,
+		DependsOn: slices.Concat(badCertificate(), by(system.ClockSkew), fromLocal(keycloak.IssuerUntrusted), at(public, by(nginx.CSPConflict, nginx.StreamMissing)...), []Ref{On(nginx.ListenerTaken, "8443"), {Code: nginx.ListenerTaken, Subject: "443", When: public}}),
 		Remedies:  []string{"certs.copy", "service.keycloak.restart"},
 		Fix:       []string{"openssl s_client -connect '[::1]:8443' -servername NAME </dev/null | openssl x509 -noout -dates -ext subjectAltName", "certbot certificates"},
 	},
@@ -99,7 +101,7 @@ var issuerTable = []Rule{
 		Code: keycloak.IssuerWrongPath, Title: "The issuer is another one than it should be", Severity: Critical,
 		Explain: "The discovery document names another issuer than the site's, or is not where it should be; the evidence shows both, and from " +
 			"which byte on they differ. A doubled path comes from a frontend URL in the realm's attributes, another name from keycloak.conf.",
-		DependsOn: slices.Concat(by(keycloak.RealmFrontendURL), fromLocal(keycloak.IssuerWrongPath), at(public, by(nginx.WrongUpstream)...)),
+		DependsOn: slices.Concat(by(keycloak.RealmFrontendURL), fromLocal(keycloak.IssuerWrongPath), at(public, by(nginx.WrongUpstream, nginx.CSPConflict, nginx.StreamMissing)...)),
 		Remedies:  []string{"realm", "keycloak.conf"},
 		Fix:       []string{askPublic, "grep -n -e ^hostname -e ^http-relative-path /etc/keycloak/keycloak.conf"},
 		Drill:     "kc-issuer-path",
@@ -110,7 +112,7 @@ var issuerTable = []Rule{
 			"HTTP on that port, or NGINX passes 443 to a plain listener.",
 		DependsOn: slices.Concat(
 			off("keycloak"), []Ref{{Code: keycloak.PlainHTTP, Subject: keycloakListener, When: public}, On(nginx.ListenerTaken, "8443")},
-			at(public, by(nginx.WrongUpstream, nginx.StreamMissing)...), at(public, On(nginx.ListenerTaken, "443")),
+			at(public, by(nginx.WrongUpstream, nginx.CSPConflict, nginx.StreamMissing)...), at(public, On(nginx.ListenerTaken, "443")),
 		),
 		Remedies: []string{"keycloak.conf", "nginx.conf", "service.keycloak.restart"},
 		Fix:      []string{"curl -sS -m 3 http://[::1]:8443/    # an answer here is the fault", "grep -n ^http /etc/keycloak/keycloak.conf", "nginx -T | grep -n proxy_pass"},

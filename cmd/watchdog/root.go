@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// rootCommand lists every verb: one small file each.
-func rootCommand() *cobra.Command {
+func rootCommand() *cobra.Command { return rootCommandAt(hostPlaces()) }
+
+// rootCommandAt lists every verb: one small file each.
+func rootCommandAt(at places) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "watchdog",
 		Short: "Install, watch and heal an identity stack",
@@ -29,9 +31,9 @@ When something is wrong: "watchdog diagnose".`,
 	root.AddCommand(
 		siteCommand(),
 		planCommand(), installCommand(),
-		runCommand(), exportCommand(), statusCommand(),
-		diagnoseCommand(), probeCommand(), explainCommand(), rulesCommand(),
-		healCommand(), pauseCommand(), resumeCommand(),
+		runCommand(), exportCommand(), statusCommand(at), historyCommand(at), replayCommand(),
+		diagnoseCommand(), probeCommand(), explainCommand(at), rulesCommand(),
+		healCommand(), approveCommand(at), pauseCommand(), resumeCommand(),
 		backupCommand(),
 		labCommand(),
 		versionCommand(),

@@ -6,7 +6,11 @@ import "path"
 type Usage struct {
 	Device       uint64 // tells file systems apart
 	Size, Free   uint64 // bytes; Free is what an unprivileged process may use
+	RootFree     uint64 // bytes that root may use: Free and what is kept for it
 	Files, Spare uint64 // inodes in all, and unused
+	// ReadOnly says that nothing can be written there, not by root either: it
+	// is mounted so, or what was asked about is marked immutable.
+	ReadOnly bool
 }
 
 // A file system is full with less than FullPercent of its bytes and less than

@@ -20,6 +20,8 @@ const (
 	StreamMissing   probes.Code = "edge.stream-missing"
 	WrongUpstream   probes.Code = "edge.wrong-upstream"
 	RedirectMissing probes.Code = "edge.redirect-missing"
+	CSPConflict     probes.Code = "edge.csp-conflict"
+	RunningStale    probes.Code = "nginx.running-config-stale"
 
 	EdgeRefused probes.Code = "edge.refused"
 	EdgeHung    probes.Code = "edge.hung"

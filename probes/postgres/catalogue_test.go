@@ -38,8 +38,8 @@ func TestCatalogue(t *testing.T) {
 	// The newest was never verified.
 	const older, newest = "/var/backups/watchdog/backup-20261122T023000Z", "/var/backups/watchdog/backup-20261123T023000Z"
 	backups := []hosttest.Option{
-		hosttest.File(older+"/manifest.json", `{"made":"2026-11-22T02:30:00Z","verified":true,"files":{"keycloak.dump":{}}}`), hosttest.File(older+"/keycloak.dump", "PGDMP"),
-		hosttest.File(newest+"/manifest.json", `{"made":"2026-11-23T02:30:00Z","files":{"keycloak.dump":{}}}`), hosttest.File(newest+"/keycloak.dump", "PGDMP"),
+		hosttest.File(older+"/manifest.json", `{"made":"2026-11-22T02:30:00Z","verified":true,"files":{"keycloak.dump":{"size":5}}}`), hosttest.File(older+"/keycloak.dump", "PGDMP"),
+		hosttest.File(newest+"/manifest.json", `{"made":"2026-11-23T02:30:00Z","files":{"keycloak.dump":{"size":5}}}`), hosttest.File(newest+"/keycloak.dump", "PGDMP"),
 	}
 	probetest.Suite{
 		Probe: Catalogue{Role: "keycloak", Database: "keycloak", Secret: "keycloak-db", Backups: "/var/backups/watchdog"},

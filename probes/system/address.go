@@ -73,7 +73,7 @@ func (p Address) refused(ctx context.Context, h *host.Host, a host.Address) []pr
 	case holder != nil:
 		e.Got = "the machine with hardware address " + holder.String() + " does"
 		f.Summary = fmt.Sprintf("%s on %s can't be used: the machine with hardware address %s has it", p.Public, a.Interface, holder)
-		f.NoRemedy = "the machine with hardware address " + holder.String() + " has it"
+		f.Awaits = "the machine with hardware address " + holder.String() + " gives it up"
 	}
 	f.Evidence = append(f.Evidence, e)
 	return []probes.Finding{f}

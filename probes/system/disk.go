@@ -69,10 +69,10 @@ func (p Disk) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, erro
 		at[which(u)] = len(found)
 		f := probes.Finding{
 			Code: DiskFull, Subject: name, Summary: "the file system of " + name + " is full", Evidence: []probes.Evidence{*e},
-			NoRemedy: "nothing on it is watchdog's to delete",
+			Awaits: "a person makes room: nothing on it is watchdog's to delete",
 		}
 		if e := p.spent(h, u); e != nil {
-			f.NoRemedy, f.Evidence = "", append(f.Evidence, *e)
+			f.Awaits, f.Evidence = "", append(f.Evidence, *e)
 		}
 		if e := fills(ctx, h, there); e != nil {
 			f.Evidence = append(f.Evidence, *e)

@@ -204,7 +204,7 @@ func TestAddress(t *testing.T) {
 			"duplicate":  {Host: on(host.Address{Prefix: netip.PrefixFrom(public, 64), DADFailed: true, Tentative: true}), Want: []string{"host.address-dad-failed"}, Says: []string{"another machine answered for it", "nobody does any more"}},
 			"held": {
 				Host: append(on(host.Address{Prefix: netip.PrefixFrom(public, 64), DADFailed: true, Tentative: true}), hosttest.Holder(public.String(), "02:00:00:00:00:07")),
-				Want: []string{"host.address-dad-failed"}, Says: []string{`"no_remedy": "the machine with hardware address 02:00:00:00:00:07 has it"`},
+				Want: []string{"host.address-dad-failed"}, Says: []string{`"awaits": "the machine with hardware address 02:00:00:00:00:07 gives it up"`},
 			},
 			"tentative": {Host: on(host.Address{Prefix: netip.PrefixFrom(public, 64), Tentative: true}), Want: []string{"host.address-dad-failed"}, Says: []string{"tentative"}},
 		},

@@ -21,7 +21,7 @@ func TestDisk(t *testing.T) {
 	small := host.Usage{Device: 7, Size: gib, Free: 0}
 	old := hosttest.File(dir+"/backup-20261001T023000Z/keycloak.dump", "PGDMP")
 	proved := func(day string) hosttest.Option {
-		return hosttest.File(dir+"/backup-202611"+day+"T023000Z/manifest.json", `{"made":"2026-11-`+day+`T02:30:00Z","verified":true,"files":{"keycloak.dump":{}}}`)
+		return hosttest.File(dir+"/backup-202611"+day+"T023000Z/manifest.json", `{"made":"2026-11-`+day+`T02:30:00Z","verified":true,"files":{"keycloak.dump":{"size":5}}}`)
 	}
 	nothing := "nothing on it is watchdog's to delete"
 	probetest.Suite{
@@ -154,6 +154,8 @@ func TestBackups(t *testing.T) {
 	old := backup("backup-20261101T023000Z", manifest(22*24*time.Hour, "true"))
 	fresh := backup("backup-20261123T023000Z", manifest(9*time.Hour, "true"))
 	stale := []string{"backup.stale"}
+	const newest = "backup-20261123T023000Z"
+	const bad = "backup.corrupt " + newest
 	probetest.Suite{
 		Probe: Backups{Dir: dir, MaxAge: 26 * time.Hour},
 		Cases: map[string]probetest.Case{
@@ -167,10 +169,45 @@ func TestBackups(t *testing.T) {
 			"none verified": {
 				Host: backup("backup-20261123T023000Z", manifest(9*time.Hour, "false")), Want: []string{"backup.missing"}, Says: []string{"1 backups, none of them verified"},
 			},
-			"manifest torn":        {Host: append(old, backup("backup-20261123T023000Z", `{"made":`)...), Want: stale, Says: []string{"can't be read"}},
-			"without a manifest":   {Host: append(old, hosttest.File(dir+"/backup-20261123T023000Z/keycloak.dump", "x")), Want: stale, Says: []string{"no manifest"}},
-			"without its dump":     {Host: append(old, hosttest.File(dir+"/backup-20261123T023000Z/manifest.json", manifest(9*time.Hour, "true"))), Want: stale, Says: []string{"keycloak.dump is not in it"}},
-			"directory unreadable": {Host: []hosttest.Option{hosttest.Unreadable(dir, fs.ErrPermission)}, Err: "list backups"},
+			"manifest torn":      {Host: append(old, backup(newest, `{"made":`)...), Want: append([]string{bad}, stale...), Says: []string{"can't be read"}},
+			"without a manifest": {Host: append(old, hosttest.File(dir+"/backup-20261123T023000Z/keycloak.dump", "x")), Want: stale, Says: []string{"no manifest"}},
+			"without its dump":   {Host: append(old, hosttest.File(dir+"/backup-20261123T023000Z/manifest.json", manifest(9*time.Hour, "true"))), Want: append([]string{bad}, stale...), Says: []string{"keycloak.dump is not in it"}},
+			"cut short": {
+				Host: append(old, append(fresh, hosttest.File(dir+"/"+newest+"/keycloak.dump", "PG"))...), Want: append([]string{bad}, stale...), Says: []string{"keycloak.dump has 2 bytes, and had 5"},
+			},
+			"cut short, and a fresh one before": {
+				Host: append(backup("backup-20261123T010000Z", manifest(11*time.Hour, "true")), append(fresh, hosttest.File(dir+"/"+newest+"/keycloak.dump", "PG"))...), Want: []string{bad},
+			},
+			"cut short, and a newer one": {
+				Host: append(backup("backup-20261123T033000Z", manifest(8*time.Hour, "true")), append(fresh, hosttest.File(dir+"/"+newest+"/keycloak.dump", "PG"))...),
+			},
+			"changed, of the same size": {Host: append(fresh, hosttest.File(dir+"/"+newest+"/keycloak.dump", "DMPPG"))},
+			"directory unreadable":      {Host: []hosttest.Option{hosttest.Unreadable(dir, fs.ErrPermission)}, Err: "list backups"},
+		},
+	}.Run(t)
+}
+
+func TestBackupRead(t *testing.T) {
+	const dir, newest = "/var/backups/watchdog", "backup-20261123T023000Z"
+	// The SHA-256 of PGDMP.
+	const sum = "b5a26a21290c39819235a235b8ed66b3bd98ed90c8316c8949bfbb7419cac878"
+	with := func(name, dump, sum string) []hosttest.Option {
+		return []hosttest.Option{
+			hosttest.File(dir+"/"+name+"/keycloak.dump", dump),
+			hosttest.File(dir+"/"+name+"/manifest.json", `{"made":"2026-11-23T02:30:00Z","verified":true,"files":{"keycloak.dump":{"size":5,"sha256":"`+sum+`"}}}`),
+		}
+	}
+	probetest.Suite{
+		Probe:      BackupRead{Dir: dir},
+		BareIsWell: "there is nothing to read; probe backup.age tells of that",
+		Cases: map[string]probetest.Case{
+			"as it was":                {Host: with(newest, "PGDMP", sum)},
+			"changed":                  {Host: with(newest, "PGDMQ", sum), Want: []string{"backup.corrupt " + newest}, Says: []string{"keycloak.dump is not what was proved"}},
+			"changed, an older one":    {Host: append(with(newest, "PGDMP", sum), with("backup-20261122T023000Z", "PGDMQ", sum)...)},
+			"without a hash":           {Host: with(newest, "PGDMQ", "")},
+			"cut short: another's":     {Host: append(with(newest, "PG", sum), with("backup-20261122T023000Z", "PGDMP", sum)...)},
+			"the dump can't be read":   {Host: append(with(newest, "PGDMP", sum), hosttest.Unreadable(dir+"/"+newest+"/keycloak.dump", fs.ErrPermission)), Err: "permission"},
+			"a name that leads astray": {Host: append(with(newest, "PGDMP", sum), hosttest.File(dir+"/"+newest+"/manifest.json", `{"verified":true,"files":{"keycloak.dump":{"size":5},"../../x":{"size":7}}}`))},
 		},
 	}.Run(t)
 }

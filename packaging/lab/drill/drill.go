@@ -93,6 +93,11 @@ func (r *Runner) Run(ctx context.Context, s scenarios.Scenario) (Score, error) {
 	if !score.Passed() {
 		err = errors.Join(err, r.restore(ctx, s, broke))
 	}
+	if broke && s.After != "" {
+		if _, over := r.sh(context.WithoutCancel(ctx), s.Host, s.After); over != nil {
+			err = errors.Join(err, fmt.Errorf("drill %s: after it: %w", s.ID, over))
+		}
+	}
 	return score, err
 }
 
@@ -106,12 +111,18 @@ func (r *Runner) run(ctx context.Context, s scenarios.Scenario, score *Score) (b
 		return false, fmt.Errorf("before it: %w", err)
 	}
 	if s.Mode == scenarios.Heal || s.Mode == scenarios.Ask {
+		if err := r.before(ctx, s); err != nil {
+			return true, err
+		}
 		if err := r.bare(ctx, s, score); err != nil {
 			return true, fmt.Errorf("bare fix: %w", err)
 		}
 		if err := r.prepare(ctx, s.Host); err != nil {
 			return true, fmt.Errorf("after the bare fix: %w", err)
 		}
+	}
+	if err := r.before(ctx, s); err != nil {
+		return true, err
 	}
 	return true, r.free(ctx, s, score)
 }

@@ -18,6 +18,7 @@ type Machine struct {
 	mu         sync.Mutex
 	host       *host.Host
 	facts      []func(*host.Facts)
+	vitals     *host.Vitals
 	now        time.Time
 	nodes      map[string]*host.Node
 	unreadable map[string]error
