@@ -89,7 +89,8 @@ var issuerTable = []Rule{
 	{
 		Code: keycloak.IssuerPlainHTTP, Title: "The issuer begins with http://", Severity: Critical,
 		Explain: "The issuer is a plain HTTP address: applications that want https refuse it, and those that don't send codes and tokens in clear. " +
-			"Keycloak was asked over a plain listener, and its hostname is no full URL.",
+			"The hostname in keycloak.conf begins with http://, or is no full URL and Keycloak was asked over a plain listener. A realm that wants " +
+			"TLS of everybody then refuses every request, over TLS too.",
 		DependsOn: fromLocal(keycloak.IssuerPlainHTTP),
 		Remedies:  []string{"keycloak.conf"},
 		Fix:       []string{"grep -n -e ^hostname -e ^http-enabled /etc/keycloak/keycloak.conf", "systemctl restart keycloak"},
@@ -98,21 +99,22 @@ var issuerTable = []Rule{
 	{
 		Code: keycloak.IssuerWrongPath, Title: "The issuer is another one than it should be", Severity: Critical,
 		Explain: "The discovery document names another issuer than the site's, or is not where it should be; the evidence shows both, and from " +
-			"which byte on they differ. A doubled path comes from a frontend URL in the realm's attributes, another name from keycloak.conf.",
+			"which byte on they differ. A doubled path or another name comes from the hostname in keycloak.conf. A frontend URL of the realm's own does " +
+			"the same and is a fault of its own.",
 		DependsOn: slices.Concat(by(keycloak.RealmFrontendURL), fromLocal(keycloak.IssuerWrongPath), at(public, by(nginx.WrongUpstream)...)),
-		Remedies:  []string{"realm", "keycloak.conf"},
+		Remedies:  []string{"keycloak.conf", "realm"},
 		Fix:       []string{askPublic, "grep -n -e ^hostname -e ^http-relative-path /etc/keycloak/keycloak.conf"},
 		Drill:     "kc-issuer-path",
 	},
 	{
 		Code: keycloak.PlainHTTP, Title: "Plain HTTP is spoken where TLS belongs", Severity: Critical,
-		Explain: "The listener answers a TLS handshake with plain HTTP; Firefox calls that SSL_ERROR_RX_RECORD_TOO_LONG. Either Keycloak speaks " +
-			"HTTP on that port, or NGINX passes 443 to a plain listener.",
+		Explain: "A TLS handshake is answered with plain HTTP; Firefox calls that SSL_ERROR_RX_RECORD_TOO_LONG. It is the doing of {subject}: " +
+			"Keycloak speaks HTTP on its own port, or NGINX passes 443 to a listener without TLS. Its configuration is put back.",
 		DependsOn: slices.Concat(
-			off("keycloak"), []Ref{{Code: keycloak.PlainHTTP, Subject: keycloakListener, When: public}, On(nginx.ListenerTaken, "8443")},
-			at(public, by(nginx.WrongUpstream, nginx.StreamMissing)...), at(public, On(nginx.ListenerTaken, "443")),
+			off("keycloak"), []Ref{{Code: keycloak.PlainHTTP, Subject: "keycloak", When: "nginx"}, On(nginx.ListenerTaken, "8443")},
+			when("nginx", nginx.WrongUpstream, nginx.StreamMissing), []Ref{{Code: nginx.ListenerTaken, Subject: "443", When: "nginx"}},
 		),
-		Remedies: []string{"keycloak.conf", "nginx.conf", "service.keycloak.restart"},
+		Remedies: []string{"{subject}.conf", "service.{subject}.restart"},
 		Fix:      []string{"curl -sS -m 3 http://[::1]:8443/    # an answer here is the fault", "grep -n ^http /etc/keycloak/keycloak.conf", "nginx -T | grep -n proxy_pass"},
 		Drill:    "kc-plain-http",
 	},

@@ -14,7 +14,7 @@ const seeRealm = "watchdog plan    # what the realm differs in"
 func localIssuer() []Ref {
 	return []Ref{
 		On(keycloak.IssuerUnreachable, local), On(keycloak.IssuerUntrusted, local), On(keycloak.IssuerError, local),
-		On(keycloak.PlainHTTP, keycloakListener),
+		On(keycloak.PlainHTTP, "keycloak"), On(keycloak.IssuerPlainHTTP, local),
 	}
 }
 

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/netip"
 	"regexp"
@@ -34,7 +35,7 @@ func (c Config) Spec() probes.Spec {
 	return probes.Spec{
 		ID:      "nginx.config",
 		Summary: "the configuration of NGINX is valid and leads to Keycloak",
-		Codes:   []probes.Code{ConfigInvalid, StreamMissing, WrongUpstream, RedirectMissing},
+		Codes:   []probes.Code{ConfigInvalid, StreamMissing, WrongUpstream, RedirectMissing, PlainHTTP},
 		Every:   time.Minute,
 		Timeout: timeout,
 		Wakes:   wakes,
@@ -60,7 +61,8 @@ func (c Config) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, er
 	if err != nil {
 		return nil, err
 	}
-	return append(c.stream(config), c.redirect(config)...), nil
+	found := append(c.stream(ctx, h, config), c.redirect(config)...)
+	return found, ctx.Err()
 }
 
 // emerg is how NGINX says what it does not like: the message, and in most cases
@@ -94,7 +96,7 @@ func (c Config) invalid(ctx context.Context, h *host.Host, err error) ([]probes.
 }
 
 // stream judges the way from the public port to Keycloak.
-func (c Config) stream(config *nginxconf.Config) []probes.Finding {
+func (c Config) stream(ctx context.Context, h *host.Host, config *nginxconf.Config) []probes.Finding {
 	found := false
 	var out []probes.Finding
 	for _, s := range config.Find("stream", "server") {
@@ -104,7 +106,7 @@ func (c Config) stream(config *nginxconf.Config) []probes.Finding {
 		found = true
 		for _, pass := range s.Find("proxy_pass") {
 			if got := upstream(config, pass); !slices.Equal(got, []string{c.Upstream}) {
-				out = append(out, finding(WrongUpstream, pass.Pos(), "the public port leads elsewhere than to Keycloak", "proxy_pass "+c.Upstream, pass.String()+" → "+strings.Join(got, ", ")))
+				out = append(out, c.astray(ctx, h, pass, got))
 			}
 		}
 		if len(s.Find("proxy_pass")) == 0 {
@@ -121,6 +123,45 @@ func (c Config) stream(config *nginxconf.Config) []probes.Finding {
 		out = append(out, finding(StreamMissing, config.Main, "nothing passes port 443 through to Keycloak", "a stream server with listen [::]:443", probes.Clip(got)))
 	}
 	return out
+}
+
+// astray names what it means that a proxy_pass leads elsewhere: by what is
+// spoken there, which is what clients meet. With plain HTTP it is the fault that
+// browsers have a name for, found from their side too.
+func (c Config) astray(ctx context.Context, h *host.Host, pass nginxconf.Directive, servers []string) probes.Finding {
+	want, got := "proxy_pass "+c.Upstream, pass.String()+" → "+strings.Join(servers, ", ")
+	ctx, cancel := probes.Waits(ctx, timeout)
+	defer cancel()
+	for _, s := range servers {
+		if speaksPlain(ctx, h, s) {
+			f := finding(PlainHTTP, pass.Pos(), "the public port leads to a listener without TLS", want, got+", which speaks no TLS")
+			f.Subject = "nginx"
+			return f
+		}
+	}
+	return finding(WrongUpstream, pass.Pos(), "the public port leads elsewhere than to Keycloak", want, got)
+}
+
+// speaksPlain reports whether a listener answers a TLS handshake with something
+// that is none. One that can't be asked, or is no address, does not.
+func speaksPlain(ctx context.Context, h *host.Host, address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return false
+	}
+	network := "tcp6"
+	if at.Addr().Is4() {
+		network = "tcp4"
+	}
+	conn, err := h.Net.Dial(ctx, network, address)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	// Only the first bytes of the answer are judged, nothing is sent over it.
+	err = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx)
+	var header tls.RecordHeaderError
+	return errors.As(err, &header)
 }
 
 // upstream resolves what a proxy_pass leads to: an address, or the servers of

@@ -20,6 +20,7 @@ const (
 	StreamMissing   probes.Code = "edge.stream-missing"
 	WrongUpstream   probes.Code = "edge.wrong-upstream"
 	RedirectMissing probes.Code = "edge.redirect-missing"
+	PlainHTTP       probes.Code = "tls.plain-http"
 
 	EdgeRefused probes.Code = "edge.refused"
 	EdgeHung    probes.Code = "edge.hung"
