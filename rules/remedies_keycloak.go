@@ -21,6 +21,7 @@ func keycloakRemedies(s Stack) []remedies.Remedy {
 		remedies.CertCopy{Name: s.Self.FQDN, Server: server},
 		s.renewalHook(),
 		remedies.KeycloakConf{Server: server},
+		remedies.KeycloakEnv{Server: server},
 		admin,
 		remedies.Realm{Admin: admin},
 		s.Backup(),

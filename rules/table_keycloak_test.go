@@ -59,6 +59,15 @@ func TestRootCauses(t *testing.T) {
 		{"stream to a plain listener", "tls.plain-http nginx", ""},
 		{"stream to nobody, plain a moment ago", "edge.wrong-upstream /etc/nginx/stream.conf:6", "tls.plain-http nginx"},
 
+		{"a drop-in's hostname", "keycloak.env-overrides-file KC_HOSTNAME", "issuer.port-leak local,issuer.port-leak public,token.claim-missing iss"},
+		{"a drop-in's hostname, another's fault", "keycloak.env-overrides-file KC_HOSTNAME,tls.plain-http keycloak", "tls.plain-http nginx,token.unavailable watchdog"},
+		{"a hostname in a file of variables", "keycloak.env-file-overrides KC_HOSTNAME", "issuer.wrong-path local,issuer.wrong-path public,token.claim-missing iss"},
+		{"a drop-in's public bind", "keycloak.env-overrides-file KC_HTTP_HOST", "listener.public keycloak"},
+		{"a drop-in's value refused", "keycloak.env-overrides-file KC_HTTPS_PORT", "keycloak.config-rejected KC_HTTPS_PORT,service.dead keycloak," + kcGone},
+		{"a drop-in's variable, and the file refused", "keycloak.env-overrides-file KC_HTTPS_PORT,keycloak.config-rejected kc.log-level", "service.dead keycloak," + kcGone},
+		{"a drop-in's build option", "keycloak.env-overrides-file KC_HEALTH_ENABLED", "keycloak.config-rejected kc.health-enabled,service.dead keycloak," + kcGone},
+		{"another configuration file", "keycloak.env-overrides-file KC_CONFIG_FILE", "issuer.port-leak local,issuer.port-leak public,listener.public keycloak"},
+
 		{"NGINX stopped", "service.stopped nginx", "edge.refused,issuer.unreachable public,acme.port-80-blocked"},
 		{"NGINX does not start over its configuration", "nginx.config-invalid /etc/nginx/stream.conf:3", "service.dead nginx,edge.refused,issuer.unreachable public,acme.port-80-blocked"},
 		{"stream include gone", "edge.stream-missing /etc/nginx/nginx.conf", "edge.refused,issuer.unreachable public"},

@@ -1,8 +1,8 @@
 // Package keycloak looks at the identity provider from every side that can be
 // wrong alone: its management interface ([Ready]), why it did not start
-// ([Start]), the public documents as users and the loopback get them
-// ([Issuer]), a token of its own service account ([Token]), and the realm's
-// clients ([Realm]).
+// ([Start]), what overrides its configuration file ([Environment]), the public
+// documents as users and the loopback get them ([Issuer]), a token of its own
+// service account ([Token]), and the realm's clients ([Realm]).
 //
 // Where it stands: Stack ─▶ [probes ─▶ findings] ─▶ Diagnose.
 //
@@ -41,6 +41,9 @@ const (
 	CertsUnreadable probes.Code = "keycloak.certs-unreadable"
 	SchemaMissing   probes.Code = "keycloak.schema-missing"
 	ListenerTaken   probes.Code = "listener.taken"
+
+	EnvOverridesFile probes.Code = "keycloak.env-overrides-file"
+	EnvFileOverrides probes.Code = "keycloak.env-file-overrides"
 
 	IssuerUnreachable probes.Code = "issuer.unreachable"
 	IssuerUntrusted   probes.Code = "issuer.untrusted"
