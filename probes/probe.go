@@ -56,15 +56,22 @@ type Spec struct {
 	Every, Timeout time.Duration
 	// Wakes lists the events after which a look is due at once.
 	Wakes []Wake
+	// Calm says that a look tells nothing while a remedy is at work: it is made
+	// again after.
+	Calm bool
 }
 
 // A Wake is an event on the host that makes a probe due at once.
 type Wake struct {
 	Kind WakeKind
 	// Name is a service's name, or a file's path as [host.Layout.File] reads
-	// it; empty where there is one thing only.
+	// it; empty where there is one thing only, and [Any] for whatever of that
+	// kind wakes another probe.
 	Name string
 }
+
+// Any stands for every name that some other probe is woken by.
+const Any = "*"
 
 // WakeKind is the source of a [Wake].
 type WakeKind string

@@ -41,7 +41,7 @@ type KeycloakAdmin struct {
 
 // Spec implements [Remedy].
 func (r KeycloakAdmin) Spec() Spec {
-	return Spec{ID: "keycloak.admin", Summary: "make Keycloak's administrator and the service account", Timeout: 4 * time.Minute}
+	return Spec{ID: "keycloak.admin", Summary: "make Keycloak's administrator and the service account", Timeout: 4 * time.Minute, NeedsSecret: true}
 }
 
 // Plan implements [Remedy]. On a host that has no Keycloak yet the step is

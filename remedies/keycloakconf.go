@@ -22,7 +22,7 @@ type KeycloakConf struct{ Server KeycloakServer }
 func (r KeycloakConf) Spec() Spec {
 	return Spec{
 		ID: "keycloak.conf", Summary: "write Keycloak's configuration and unit", Risk: Outage,
-		Timeout: 6 * time.Minute, Services: []string{"keycloak"},
+		Timeout: 6 * time.Minute, Services: []string{"keycloak"}, NeedsSecret: true,
 	}
 }
 

@@ -23,7 +23,7 @@ type PostgresRole struct {
 
 // Spec implements [Remedy].
 func (r PostgresRole) Spec() Spec {
-	return Spec{ID: "postgres.role", Summary: "give role " + r.Role + " its login and password", Risk: Harmless, Timeout: 30 * time.Second}
+	return Spec{ID: "postgres.role", Summary: "give role " + r.Role + " its login and password", Risk: Harmless, Timeout: 30 * time.Second, NeedsSecret: true}
 }
 
 // Plan implements [Remedy].

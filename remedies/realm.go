@@ -58,7 +58,7 @@ type Realm struct{ Admin KeycloakAdmin }
 
 // Spec implements [Remedy].
 func (r Realm) Spec() Spec {
-	return Spec{ID: "realm", Summary: "bring realm " + r.Admin.Realm.Name + " to what the site says", Timeout: 5 * time.Minute}
+	return Spec{ID: "realm", Summary: "bring realm " + r.Admin.Realm.Name + " to what the site says", Timeout: 5 * time.Minute, NeedsSecret: true}
 }
 
 // Plan implements [Remedy]. Each step's words say what differs. Where nobody can

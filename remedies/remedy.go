@@ -14,8 +14,11 @@ package remedies
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +44,8 @@ type Spec struct {
 	// Services lists those it may restart, by service name: any other
 	// restart while it runs is collateral damage.
 	Services []string
+	// NeedsSecret says that its plan reads a generated secret.
+	NeedsSecret bool
 }
 
 // Risk is the worst a remedy's plan may cost while it runs.
@@ -54,12 +59,22 @@ const (
 	DataLoss             // what is lost is not got back; never automatic
 )
 
-func (r Risk) String() string {
-	return [...]string{"harmless", "blip", "outage", "data loss"}[r]
-}
+var riskNames = [...]string{"harmless", "blip", "outage", "data loss"}
+
+func (r Risk) String() string { return riskNames[r] }
 
 // MarshalText makes a Risk a word in JSON.
 func (r Risk) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads that word.
+func (r *Risk) UnmarshalText(text []byte) error {
+	i := slices.Index(riskNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("no risk %q", text)
+	}
+	*r = Risk(i)
+	return nil
+}
 
 // A Plan is what a remedy is going to do, in this order.
 type Plan struct {
@@ -103,6 +118,29 @@ func (p Plan) Lines() []string {
 		out = append(out, e.String())
 	}
 	return out
+}
+
+// Hash names the plan by what it shows of itself: two plans of one hash read
+// the same to the person who approves them.
+func (p Plan) Hash() string {
+	sum := sha256.Sum256([]byte(strings.Join(p.Lines(), "\n") + "\n" + p.Diff()))
+	return hex.EncodeToString(sum[:6])
+}
+
+// Touches lists the files that the plan's edits change and the units that its
+// effects are for.
+func (p Plan) Touches() (files, units []string) {
+	for _, e := range p.Edits {
+		if w, ok := e.(Write); ok {
+			files = append(files, w.Path)
+		}
+	}
+	for _, r := range p.Records() {
+		if r.Unit != "" {
+			units = append(units, r.Unit)
+		}
+	}
+	return files, units
 }
 
 // Diff shows the plan's edits as one unified diff, secrets redacted.

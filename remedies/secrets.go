@@ -17,7 +17,7 @@ type Secrets struct{ Names []string }
 
 // Spec implements [Remedy].
 func (r Secrets) Spec() Spec {
-	return Spec{ID: "secrets", Summary: "generate the passwords that nobody types", Timeout: time.Minute}
+	return Spec{ID: "secrets", Summary: "generate the passwords that nobody types", Timeout: time.Minute, NeedsSecret: true}
 }
 
 // Plan implements [Remedy].

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 )
 
@@ -33,20 +34,33 @@ type Attempt struct {
 	Ended   time.Time `json:"ended,omitzero"`
 	Outcome Outcome   `json:"outcome"`
 	Detail  string    `json:"detail,omitempty"`
+	// Explains are the symptoms that were to go with the fault: written down
+	// before anything is done.
+	Explains []Ref `json:"explains,omitempty"`
 }
 
 // made returns the attempts that were really made against d's fault within its
-// budget's time, oldest first. One from the future was made before the clock
-// was set back, and tells nothing.
-func made(now time.Time, d Diagnosis, past []Attempt) []Attempt {
+// budget's time, oldest first.
+func made(now time.Time, d Diagnosis, past []Attempt, resumed time.Time) []Attempt {
 	var out []Attempt
 	for _, a := range past {
-		if a.Fault == d.Fault && a.Outcome != PutOff && !a.At.After(now) && now.Sub(a.At) < d.Rule.budget().Within {
+		if a.Fault == d.Fault && a.Outcome != PutOff && a.counts(now, d.Rule.budget().Within, resumed) {
 			out = append(out, a)
 		}
 	}
 	return out
 }
+
+// counts reports whether an attempt is one of the time that a budget speaks of:
+// not older, not from before a person said that it may go on. One from the
+// future was made before the clock was set back, and tells nothing.
+func (a Attempt) counts(now time.Time, within time.Duration, resumed time.Time) bool {
+	return !a.At.After(now) && now.Sub(a.At) < within && a.At.After(resumed)
+}
+
+// relapse is how long a healed fault must stay away for its remedy to count as
+// having worked; sooner back, the next rung is tried.
+const relapse = 30 * time.Second
 
 // rung counts the attempts in a row that did not help, given that the fault is
 // there again since first.
@@ -70,44 +84,59 @@ func (a Attempt) wasted(first time.Time) bool {
 	return false
 }
 
-// backoff returns when the next attempt may be made: exponential, with jitter
-// that is a function of the attempt, so that Decide stays pure and two hosts
-// still differ. What was put off is tried again at an even pace.
-func backoff(now time.Time, d Diagnosis, past, tried []Attempt) time.Time {
-	for i := len(past) - 1; i >= 0; i-- {
-		if a := past[i]; a.Fault == d.Fault && !a.At.After(now) {
-			if a.Outcome == PutOff {
-				return a.Ended.Add(putOffPace)
-			}
-			break
+const (
+	// backoffBase doubles with every attempt that did not help.
+	backoffBase = 2 * time.Second
+	backoffMost = 5 * time.Minute
+	// putOffPace is how often it is tried while somebody else changes the host.
+	putOffPace = 5 * time.Second
+	// settling is how long what depends on a fault is left alone once that is
+	// gone.
+	settling = 5 * time.Second
+)
+
+// backoff returns when the next attempt may be made, and why not before:
+// exponential, with jitter that is a function of the attempt, so that Decide
+// stays pure and two hosts still differ. What was put off is tried again at an
+// even pace.
+func backoff(q question) (time.Time, string) {
+	for _, a := range slices.Backward(q.m.Attempts) {
+		if a.Fault != q.d.Fault || a.At.After(q.now) {
+			continue
 		}
+		if a.Outcome == PutOff {
+			return a.Ended.Add(putOffPace), "put off: " + a.Detail
+		}
+		break
 	}
-	if len(tried) == 0 {
-		return time.Time{}
+	if len(q.tried) == 0 {
+		return time.Time{}, ""
 	}
-	last := tried[len(tried)-1]
+	last := q.tried[len(q.tried)-1]
 	if last.Ended.IsZero() || last.Outcome == Healed || last.Outcome == Cut {
-		return time.Time{}
+		return time.Time{}, ""
 	}
-	wait := min(backoffBase<<min(len(tried)-1, 16), backoffMost)
+	wait := min(backoffBase<<min(len(q.tried)-1, 16), backoffMost)
 	h := fnv.New32a()
 	fmt.Fprint(h, last.Fault, last.At.UnixNano())
 	jitter := time.Duration(h.Sum32()%1000) * wait / 4000
-	return last.Ended.Add(wait + jitter)
+	return last.Ended.Add(wait + jitter), fmt.Sprintf("backs off: the last attempt %s", last.Outcome)
 }
 
 // aftermathOf returns until when a fault is left alone because something that
 // can explain it has just been healed: its users take a moment to notice.
-func aftermathOf(b Book, d Diagnosis, past []Attempt) time.Time {
+func aftermathOf(q question) time.Time {
 	var until time.Time
 	var beneath map[Ref]bool
-	for i := len(past) - 1; i >= 0 && i >= len(past)-recentAttempts; i-- {
-		a := past[i]
-		if a.Outcome != Healed || a.Fault == d.Fault {
+	for _, a := range slices.Backward(q.m.Attempts) {
+		if q.now.Sub(a.Ended) > settling {
+			break
+		}
+		if a.Outcome != Healed || a.Fault == q.d.Fault {
 			continue
 		}
 		if beneath == nil {
-			beneath = b.closure(d.Fault)
+			beneath = q.book.closure(q.d.Fault)
 		}
 		if end := a.Ended.Add(settling); end.After(until) && (beneath[a.Fault] || beneath[On(a.Fault.Code, "")]) {
 			until = end
@@ -115,7 +144,3 @@ func aftermathOf(b Book, d Diagnosis, past []Attempt) time.Time {
 	}
 	return until
 }
-
-// recentAttempts bounds how far back aftermathOf looks: more are not made within
-// its few seconds.
-const recentAttempts = 8

@@ -13,7 +13,7 @@ func Table() []Rule {
 	return slices.Concat(
 		hostTable, serviceTable, dnsTable, certTable,
 		postgresTable, keycloakTable, edgeTable,
-		firewallTable, backupTable,
+		firewallTable, backupTable, driftTable,
 	)
 }
 

@@ -41,7 +41,7 @@ func everything(t *testing.T) ([]Rule, []probes.Probe, map[string]remedies.Remed
 			byID[id] = r
 		}
 	}
-	return Table(), Probes(s), byID
+	return Table(), append(Probes(s), Drift{list}), byID
 }
 
 func TestEveryCodeHasOneRowAndEveryRowAProbe(t *testing.T) {
@@ -144,7 +144,7 @@ func TestServiceRowsHaveARemedyForEachService(t *testing.T) {
 // names: a fault that explains itself would never be a cause.
 func TestNoCycles(t *testing.T) {
 	table, ps, _ := everything(t)
-	b := NewBook(table, ps)
+	b := NewBook(table, ps, nil)
 	subjects := map[probes.Code][]string{}
 	for _, r := range table {
 		subjects[r.Code] = append(subjects[r.Code], "")

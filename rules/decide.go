@@ -4,55 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"watchdog/probes"
 )
-
-// A Sighting is how one fault has been seen without a break.
-type Sighting struct {
-	// First and Began are when the first and the newest look that saw it began,
-	// Last is when the newest one was done: a hung target takes its time.
-	First, Began, Last time.Time
-	Looks              int // how many looks saw it
-	// Cause is since when it has stood as a cause: a symptom's time does not
-	// count for what has to last.
-	Cause time.Time
-	// Followed says that it has been another fault's symptom.
-	Followed bool
-}
-
-// A Memory is what Decide knows of the past.
-type Memory struct {
-	Sightings map[Ref]Sighting
-	// Looked says when each probe's newest look began.
-	Looked map[string]time.Time
-	// Attempts are in the order they were made.
-	Attempts []Attempt
-	// Held is when a hold was last in force. What was seen under it is looked
-	// at again: a person was at work.
-	Held time.Time
-	// Healing is the fault whose remedy is being applied or proved, if any.
-	Healing *Ref
-}
-
-// A Policy is what the site and the people at work allow.
-type Policy struct {
-	Mode  Mode
-	Modes map[probes.Code]Mode
-	// Hold, when not empty, says why nothing at all may be done: the kill
-	// switch, a pause, a package manager at work.
-	Hold string
-}
-
-// ModeOf returns the mode a rule has under the policy: the tightest of the
-// book's, the site's, and the site's for this code.
-func (p Policy) ModeOf(r Rule) Mode {
-	m := r.Mode.Tighter(p.Mode).Tighter(p.Modes[r.Code])
-	if m == "" {
-		return Auto
-	}
-	return m
-}
 
 // A Kind of action.
 type Kind string
@@ -64,7 +16,7 @@ const (
 	Hold   Kind = "hold"    // not allowed now: Reason says by what
 	Asking Kind = "ask"     // a person is to approve Remedy
 	Report Kind = "report"  // a person is to do it: there is no remedy from here
-	GaveUp Kind = "gave up" // the budget is spent
+	GaveUp Kind = "gave up" // for now: Until says when it is tried again
 	Follow Kind = "follow"  // a symptom: its cause is dealt with
 )
 
@@ -75,32 +27,15 @@ type Action struct {
 	Remedy string `json:"remedy,omitempty"`
 	Rung   int    `json:"rung,omitempty"`
 	Reason string `json:"reason"`
+	// Rail names the guard rail that says so, if one does.
+	Rail string `json:"rail,omitempty"`
 	// Until is when a Wait is over, if time alone ends it.
 	Until time.Time `json:"until,omitzero"`
+	// Plan is the hash of the one plan that a person approved.
+	Plan string `json:"plan,omitempty"`
 	// Look lists the probes that have to look before anything can be decided.
 	Look []string `json:"-"`
 }
-
-// Defaults of a rule that leaves them out.
-const (
-	defaultConfirm = 2
-	// fresh is how old the newest sight of a fault may be to act on it: after
-	// a pause or a wait it may be gone.
-	fresh = 2 * time.Second
-	// relapse is how long a healed fault must stay away for its remedy to
-	// count as having worked; sooner back, the next rung is tried.
-	relapse = 30 * time.Second
-	// backoffBase doubles with every attempt that did not help.
-	backoffBase = 2 * time.Second
-	backoffMost = 5 * time.Minute
-	// putOffPace is how often it is tried while somebody else changes the host.
-	putOffPace = 5 * time.Second
-	// settling is how long what depends on a fault is left alone once that is
-	// gone.
-	settling = 5 * time.Second
-)
-
-var defaultBudget = Budget{Attempts: 6, Within: 15 * time.Minute}
 
 // Decide says what is to be done about each diagnosis, in their order. It is a
 // pure function. At most one action is [Heal]: remedies run one at a time, so
@@ -113,12 +48,15 @@ func Decide(now time.Time, b Book, ds []Diagnosis, m Memory, p Policy) []Action 
 			if d.Rule.Door != door {
 				continue
 			}
-			out[i] = decide(now, b, d, m, p)
+			out[i] = decide(now, &b, ds, d, &m, p)
 			if out[i].Kind != Heal {
 				continue
 			}
 			if busy {
 				out[i].Kind, out[i].Reason = Wait, "another remedy is at work"
+			}
+			if m.Healing != nil && *m.Healing == d.Fault {
+				out[i].Reason = "its remedy is at work"
 			}
 			busy = true
 		}
@@ -126,7 +64,9 @@ func Decide(now time.Time, b Book, ds []Diagnosis, m Memory, p Policy) []Action 
 	return out
 }
 
-func decide(now time.Time, b Book, d Diagnosis, m Memory, p Policy) Action {
+// decide judges one diagnosis: whose business it is, and if it is ours, whether
+// every guard rail lets it pass.
+func decide(now time.Time, b *Book, ds []Diagnosis, d Diagnosis, m *Memory, p Policy) Action {
 	a := Action{Fault: d.Fault}
 	set := func(k Kind, format string, args ...any) Action {
 		a.Kind, a.Reason = k, fmt.Sprintf(format, args...)
@@ -142,83 +82,24 @@ func decide(now time.Time, b Book, d Diagnosis, m Memory, p Policy) Action {
 	case p.ModeOf(d.Rule) == Observe:
 		return set(Report, "its mode is observe")
 	}
-	tried := made(now, d, m.Attempts)
-	a.Rung = rung(m.Sightings[d.Fault].First, tried)
+	q := question{now: now, book: b, all: ds, d: d, m: m, p: p, tried: made(now, d, m.Attempts, p.Resumed)}
+	a.Rung = rung(m.Sightings[d.Fault].First, q.tried)
 	a.Remedy = d.Rule.Remedy(a.Rung, d.Fault.Subject)
-	if p.Hold != "" {
-		return set(Hold, "%s", p.Hold)
-	}
-	if m.Sightings[d.Fault].Began.Before(m.Held) {
-		a.Look = d.Probes
-		return set(Wait, "looks again, after the hold")
-	}
-	if !d.Rule.Door {
-		if reason, until, look := confirmed(now, b, d, m); reason != "" {
-			a.Until, a.Look = until, look
-			return set(Wait, "%s", reason)
+	q.cure = b.Cures[a.Remedy]
+	for _, r := range rails {
+		if r.spares != nil && r.spares(d.Rule) {
+			continue
+		}
+		if say := r.ask(q); say.kind != "" {
+			a.Kind, a.Reason, a.Until, a.Look, a.Rail = say.kind, say.reason, say.until, say.look, r.name
+			return a
 		}
 	}
-	if n, budget := len(tried), d.Rule.budget(); n >= budget.Attempts {
-		return set(GaveUp, "%d attempts within %s did not last; a person has to look", n, budget.Within)
-	}
-	if until := backoff(now, d, m.Attempts, tried); now.Before(until) {
-		a.Until = until
-		return set(Wait, "backs off after the last attempt")
-	}
-	if p.ModeOf(d.Rule) == Ask {
-		return set(Asking, "waits for approval")
+	a.Plan = p.Approved[d.Fault].Plan
+	if p.ModeOf(d.Rule) != Ask {
+		a.Plan = ""
 	}
 	return set(Heal, "confirmed")
-}
-
-// confirmed returns why a fault is not yet certain enough to act on, until when
-// if time alone will tell, and who has to look first; an empty reason when it is
-// certain.
-func confirmed(now time.Time, b Book, d Diagnosis, m Memory) (reason string, until time.Time, look []string) {
-	s := m.Sightings[d.Fault]
-	if want := d.Rule.confirm(); s.Looks < want {
-		return fmt.Sprintf("seen %d of %d times", s.Looks, want), time.Time{}, nil
-	}
-	if ready := s.Cause.Add(d.Rule.For); now.Before(ready) {
-		return fmt.Sprintf("has to last %s", d.Rule.For), ready, nil
-	}
-	if now.Sub(s.Last) > fresh {
-		return "looks again first", time.Time{}, d.Probes
-	}
-	if until := aftermathOf(b, d, m.Attempts); now.Before(until) {
-		return "its cause was healed a moment ago", until, nil
-	}
-	// By a person's hand, perhaps, who is still at it.
-	if until := s.Cause.Add(settling); s.Followed && now.Before(until) {
-		return "what explained it went a moment ago", until, nil
-	}
-	for _, p := range b.Beneath(d.Fault) {
-		if m.Looked[p].Before(s.First) { // never, counts as before
-			look = append(look, p)
-		}
-	}
-	if len(look) > 0 {
-		return "looks beneath it first: " + look[0], time.Time{}, look
-	}
-	return "", time.Time{}, nil
-}
-
-// Stand notes since when each fault has stood as a cause. The engine calls it
-// between Diagnose and Decide.
-func (m Memory) Stand(now time.Time, ds []Diagnosis) {
-	for _, d := range ds {
-		s, ok := m.Sightings[d.Fault]
-		switch {
-		case !ok:
-			continue
-		case d.Verdict != Cause:
-			s.Cause = time.Time{}
-			s.Followed = s.Followed || d.Verdict == Symptom
-		case s.Cause.IsZero():
-			s.Cause = now
-		}
-		m.Sightings[d.Fault] = s
-	}
 }
 
 // closure returns all that can explain a fault, directly or by others.
@@ -249,11 +130,44 @@ func (b Book) Beneath(fault Ref) []string {
 	return slices.Compact(out)
 }
 
+// Above returns the probes that tell of what a fault can explain: whether its
+// users are served is seen there.
+func (b Book) Above(fault Ref) []string {
+	var out []string
+	for code, r := range b.Rules {
+		if r.OfRemedy {
+			continue
+		}
+		candidates := []Ref{On(code, "")}
+		for _, e := range r.DependsOn {
+			if e.When != "" {
+				candidates = append(candidates, On(code, e.When))
+			}
+		}
+		if slices.ContainsFunc(candidates, func(c Ref) bool { return b.Explains(fault, c) }) {
+			out = append(out, b.Tells[code]...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Explains reports whether cause can explain fault, directly or by others.
+func (b Book) Explains(cause, fault Ref) bool {
+	below := b.closure(fault)
+	return below[cause] || below[On(cause.Code, "")]
+}
+
 // Remedy returns the remedy's ID on a rung of the ladder, the last one for any
 // rung beyond it.
 func (r Rule) Remedy(rung int, subject string) string {
 	return fill(r.Remedies[min(rung, len(r.Remedies)-1)], subject)
 }
+
+// Defaults of a rule that leaves them out.
+const defaultConfirm = 2
+
+var defaultBudget = Budget{Attempts: 6, Within: 15 * time.Minute}
 
 func (r Rule) confirm() int {
 	if r.Confirm == 0 {
@@ -261,6 +175,9 @@ func (r Rule) confirm() int {
 	}
 	return r.Confirm
 }
+
+// looks is how many looks in a row are made quickly.
+func (r Rule) looks() int { return max(3, r.confirm()) }
 
 func (r Rule) budget() Budget {
 	if r.Budget == (Budget{}) {

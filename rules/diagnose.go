@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"watchdog/probes"
+	"watchdog/remedies"
 )
 
 // A Verdict is what [Diagnose] makes of a finding.
@@ -41,16 +42,25 @@ type Book struct {
 	Rules map[probes.Code]Rule
 	// Tells lists, by code, the probes that may find it.
 	Tells map[probes.Code][]string
+	// Calm names the probes whose looks count only while no remedy is at work.
+	Calm map[string]bool
+	// Cures are the remedies that this host has, by ID.
+	Cures map[string]remedies.Spec
 }
 
-// NewBook indexes a table of rules and the probes that look for its codes.
-func NewBook(table []Rule, ps []probes.Probe) Book {
-	b := Book{Rules: make(map[probes.Code]Rule, len(table)), Tells: map[probes.Code][]string{}}
+// NewBook indexes a table of rules, the probes that look for its codes, and the
+// remedies that they name.
+func NewBook(table []Rule, ps []probes.Probe, rs []remedies.Remedy) Book {
+	b := Book{Rules: make(map[probes.Code]Rule, len(table)), Tells: map[probes.Code][]string{}, Calm: map[string]bool{}, Cures: make(map[string]remedies.Spec, len(rs))}
+	for _, r := range rs {
+		b.Cures[r.Spec().ID] = r.Spec()
+	}
 	for _, r := range table {
 		b.Rules[r.Code] = r
 	}
 	for _, p := range ps {
 		s := p.Spec()
+		b.Calm[s.ID] = s.Calm
 		for _, c := range s.Codes {
 			b.Tells[c] = append(b.Tells[c], s.ID)
 		}
@@ -188,8 +198,12 @@ func (b Book) well(code probes.Code, states map[string]probes.State) bool {
 
 // edges returns what a fault depends on directly, with its subject filled in.
 func (b Book) edges(at Ref) []Ref {
+	rule := b.Rules[at.Code]
 	var out []Ref
-	for _, e := range b.Rules[at.Code].DependsOn {
+	if rule.OfRemedy {
+		out = b.healers(at.Subject)
+	}
+	for _, e := range rule.DependsOn {
 		if e.When == "" || e.When == at.Subject {
 			out = append(out, Ref{Code: e.Code, Subject: fill(e.Subject, at.Subject), MustSee: e.MustSee})
 		}

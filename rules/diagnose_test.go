@@ -24,7 +24,7 @@ var testTable = []Rule{
 }
 
 func testBook() Book {
-	b := NewBook(testTable, nil)
+	b := NewBook(testTable, nil, nil)
 	for _, r := range testTable {
 		b.Tells[r.Code] = []string{"probe." + string(r.Code)}
 	}
@@ -126,10 +126,19 @@ func TestDiagnoseMergesEvidence(t *testing.T) {
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
+// lookedAt are results of probes that looked at those times.
+func lookedAt(times map[string]time.Time) map[string]probes.Result {
+	out := map[string]probes.Result{}
+	for p, at := range times {
+		out[p] = probes.Result{Probe: p, State: probes.OK, At: at}
+	}
+	return out
+}
+
 func TestDecide(t *testing.T) {
 	fault := On("service.dead", "nginx")
 	sure := map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Cause: noon.Add(-time.Minute), Last: noon, Looks: 3}}
-	looked := map[string]time.Time{"probe.service.dead": noon}
+	looked := lookedAt(map[string]time.Time{"probe.service.dead": noon})
 	attempt := func(o Outcome, ago time.Duration) Attempt {
 		return Attempt{Fault: fault, Remedy: "service.nginx", Outcome: o, At: noon.Add(-ago), Ended: noon.Add(-ago).Add(time.Second)}
 	}
@@ -145,18 +154,18 @@ func TestDecide(t *testing.T) {
 		policy Policy
 		want   Kind
 	}{
-		{"confirmed", Memory{Sightings: sure, Looked: looked}, Policy{}, Heal},
-		{"seen once", Memory{Sightings: map[Ref]Sighting{fault: {First: noon, Looks: 1}}, Looked: looked}, Policy{}, Wait},
-		{"kill switch", Memory{Sightings: sure, Looked: looked}, Policy{Hold: "held"}, Hold},
-		{"mode ask", Memory{Sightings: sure, Looked: looked}, Policy{Modes: map[probes.Code]Mode{"service.dead": Ask}}, Asking},
-		{"site observes", Memory{Sightings: sure, Looked: looked}, Policy{Mode: Observe}, Report},
-		{"a site mode never loosens", Memory{Sightings: sure, Looked: looked}, Policy{Mode: Auto, Modes: map[probes.Code]Mode{"service.dead": Observe}}, Report},
-		{"another remedy at work", Memory{Sightings: sure, Looked: looked, Healing: &Ref{Code: "x"}}, Policy{}, Wait},
-		{"budget spent", Memory{Sightings: sure, Looked: looked, Attempts: many(6)}, Policy{}, GaveUp},
-		{"budget of another fault", Memory{Sightings: sure, Looked: looked, Attempts: []Attempt{{Fault: On("service.dead", "x"), Outcome: Failed, At: noon, Ended: noon}}}, Policy{}, Heal},
-		{"old attempts do not count", Memory{Sightings: sure, Looked: looked, Attempts: []Attempt{attempt(Failed, time.Hour)}}, Policy{}, Heal},
-		{"backs off after a failure", Memory{Sightings: sure, Looked: looked, Attempts: []Attempt{attempt(Failed, 2*time.Second)}}, Policy{}, Wait},
-		{"back-off ends", Memory{Sightings: sure, Looked: looked, Attempts: []Attempt{attempt(Failed, 10*time.Second)}}, Policy{}, Heal},
+		{"confirmed", Memory{Sightings: sure, Latest: looked}, Policy{}, Heal},
+		{"seen once", Memory{Sightings: map[Ref]Sighting{fault: {First: noon, Looks: 1}}, Latest: looked}, Policy{}, Wait},
+		{"kill switch", Memory{Sightings: sure, Latest: looked}, Policy{Hold: "held"}, Hold},
+		{"mode ask", Memory{Sightings: sure, Latest: looked}, Policy{Modes: map[probes.Code]Mode{"service.dead": Ask}}, Asking},
+		{"site observes", Memory{Sightings: sure, Latest: looked}, Policy{Mode: Observe}, Report},
+		{"a site mode never loosens", Memory{Sightings: sure, Latest: looked}, Policy{Mode: Auto, Modes: map[probes.Code]Mode{"service.dead": Observe}}, Report},
+		{"another remedy at work", Memory{Sightings: sure, Latest: looked, Healing: &Ref{Code: "x"}}, Policy{}, Wait},
+		{"budget spent", Memory{Sightings: sure, Latest: looked, Attempts: many(6)}, Policy{}, GaveUp},
+		{"budget of another fault", Memory{Sightings: sure, Latest: looked, Attempts: []Attempt{{Fault: On("service.dead", "x"), Outcome: Failed, At: noon, Ended: noon}}}, Policy{}, Heal},
+		{"old attempts do not count", Memory{Sightings: sure, Latest: looked, Attempts: []Attempt{attempt(Failed, time.Hour)}}, Policy{}, Heal},
+		{"backs off after a failure", Memory{Sightings: sure, Latest: looked, Attempts: []Attempt{attempt(Failed, 2*time.Second)}}, Policy{}, Wait},
+		{"back-off ends", Memory{Sightings: sure, Latest: looked, Attempts: []Attempt{attempt(Failed, 10*time.Second)}}, Policy{}, Heal},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -200,11 +209,11 @@ func TestASymptomsTimeDoesNotCount(t *testing.T) {
 	b.Rules["keycloak.not-ready"] = r
 	m := Memory{
 		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-10 * time.Minute), Last: noon, Looks: 99}},
-		Looked:    map[string]time.Time{"probe.service.dead": noon, "probe.postgres.down": noon},
+		Latest:    lookedAt(map[string]time.Time{"probe.service.dead": noon, "probe.postgres.down": noon}),
 	}
-	m.Stand(noon.Add(-time.Second), Diagnose(b, failing(fault, On("postgres.down", ""))))
+	m.stand(noon.Add(-time.Second), Diagnose(b, failing(fault, On("postgres.down", ""))))
 	ds := Diagnose(b, failing(fault)) // the database is back, Keycloak not yet
-	m.Stand(noon, ds)
+	m.stand(noon, ds)
 	if a := Decide(noon, b, ds, m, Policy{})[0]; a.Kind != Wait || !a.Until.Equal(noon.Add(time.Minute)) {
 		t.Errorf("got %s until %s: it was a symptom until now", a.Kind, a.Until)
 	}
@@ -214,13 +223,13 @@ func TestDecideLooksBeneathFirst(t *testing.T) {
 	fault := On("keycloak.not-ready", "unknown")
 	m := Memory{
 		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Second), Last: noon, Looks: 3}},
-		Looked:    map[string]time.Time{"probe.service.dead": noon.Add(-4 * time.Second), "probe.postgres.down": noon},
+		Latest:    lookedAt(map[string]time.Time{"probe.service.dead": noon.Add(-4 * time.Second), "probe.postgres.down": noon}),
 	}
 	ds := Diagnose(testBook(), failing(fault))
 	if a := Decide(noon, testBook(), ds, m, Policy{})[0]; a.Kind != Wait {
 		t.Errorf("got %s: the service was last seen before the fault", a.Kind)
 	}
-	m.Looked["probe.service.dead"] = noon
+	m.Latest["probe.service.dead"] = probes.Result{At: noon}
 	if a := Decide(noon, testBook(), ds, m, Policy{})[0]; a.Kind != Heal {
 		t.Errorf("got %s (%s), want heal", a.Kind, a.Reason)
 	}
@@ -230,7 +239,7 @@ func TestDecideClimbsTheLadder(t *testing.T) {
 	fault := On("keycloak.not-ready", "unknown")
 	m := Memory{
 		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Minute), Last: noon, Looks: 9}},
-		Looked:    map[string]time.Time{"probe.service.dead": noon, "probe.postgres.down": noon},
+		Latest:    lookedAt(map[string]time.Time{"probe.service.dead": noon, "probe.postgres.down": noon}),
 	}
 	ds := Diagnose(testBook(), failing(fault))
 	for i, want := range []string{"soft", "hard", "hard"} {
@@ -262,7 +271,7 @@ func TestDecideLeavesTheUsersOfWhatWasHealedAMoment(t *testing.T) {
 	fault := On("keycloak.not-ready", "unknown")
 	m := Memory{
 		Sightings: map[Ref]Sighting{fault: {First: noon.Add(-time.Second), Last: noon, Looks: 3}},
-		Looked:    map[string]time.Time{"probe.service.dead": noon, "probe.postgres.down": noon},
+		Latest:    lookedAt(map[string]time.Time{"probe.service.dead": noon, "probe.postgres.down": noon}),
 		Attempts:  []Attempt{{Fault: On("service.dead", "postgresql"), Outcome: Healed, At: noon.Add(-3 * time.Second), Ended: noon.Add(-time.Second)}},
 	}
 	ds := Diagnose(testBook(), failing(fault))

@@ -36,6 +36,9 @@ type Rule struct {
 	Fix []string
 	// Drill names the scenario that rehearses it.
 	Drill string
+	// OfRemedy says that its subject is a remedy, and that every fault whose
+	// ladder holds that remedy explains it.
+	OfRemedy bool
 }
 
 // A Ref points at a code, and at one subject of it when Subject is not empty;

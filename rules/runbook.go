@@ -13,7 +13,7 @@ import (
 // means, what can cause it, what is done about it and what a person types. Its
 // headings are the codes, so that an alert can link to one.
 func Runbook(w io.Writer, table []Rule, ps []probes.Probe) error {
-	tells := NewBook(table, ps).Tells
+	tells := NewBook(table, ps, nil).Tells
 	var b strings.Builder
 	b.WriteString("# Runbook\n\nMade from the rule book by `watchdog rules export`; do not edit it. SUBJECT stands for the thing at fault.\n")
 	for _, r := range table {

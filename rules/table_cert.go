@@ -161,8 +161,10 @@ var certTable = []Rule{
 		Explain: "At each renewal the authority asks for a file on port 80. Something else has the port, NGINX redirects the question, or the " +
 			"packet filter drops it. All works until the certificate ends.",
 		DependsOn: webOff(),
-		Remedies:  []string{"firewall", "nginx.conf", "service.nginx"},
-		Fix:       []string{"ss -ltnp 'sport = :80'", "nft list ruleset", "certbot renew --dry-run"},
-		Drill:     "cert-renew-port",
+		// NGINX may have ended this instant, and says so in the next.
+		For:      2 * time.Second,
+		Remedies: []string{"firewall", "nginx.conf", "service.nginx"},
+		Fix:      []string{"ss -ltnp 'sport = :80'", "nft list ruleset", "certbot renew --dry-run"},
+		Drill:    "cert-renew-port",
 	},
 }

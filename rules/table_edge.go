@@ -54,9 +54,11 @@ var edgeTable = []Rule{
 		Explain: "Nobody listens on port 443 of the public address: NGINX is away, or does not listen there. From outside the whole site looks " +
 			"dead, while Keycloak behind it is well.",
 		DependsOn: slices.Concat(off("nginx"), by(nginx.ConfigInvalid, nginx.StreamMissing), noAddress()),
-		Remedies:  []string{"nginx.conf", "service.nginx", "service.nginx.restart"},
-		Fix:       []string{"ss -ltnp 'sport = :443'", "nginx -t", "systemctl restart nginx"},
-		Drill:     "nginx-stopped",
+		// Its service may have ended this instant, and says so in the next.
+		For:      2 * time.Second,
+		Remedies: []string{"nginx.conf", "service.nginx", "service.nginx.restart"},
+		Fix:      []string{"ss -ltnp 'sport = :443'", "nginx -t", "systemctl restart nginx"},
+		Drill:    "nginx-stopped",
 	},
 	{
 		Code: nginx.EdgeHung, Title: "The public port accepts and nobody answers", Severity: Critical,

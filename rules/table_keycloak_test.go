@@ -86,7 +86,7 @@ func TestRootCauses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			table, ps, _ := everything(t)
-			book := NewBook(table, ps)
+			book := NewBook(table, ps, nil)
 			var findings []probes.Finding
 			for _, f := range split(c.causes + "," + c.seen) {
 				if _, ok := book.Rules[f.Code]; !ok {

@@ -57,9 +57,11 @@ var postgresTable = []Rule{
 		Explain: "Nobody listens where the database server should. Keycloak goes on showing its pages from a cache, but no login succeeds " +
 			"and no token is issued. It finds its way back by itself once the database is there and need not be restarted.",
 		DependsOn: slices.Concat(onePath(postgres.Down), off("postgresql"), by(system.DiskFull), []Ref{On(nginx.ListenerTaken, "5432")}),
-		Remedies:  []string{"service.postgresql", "service.postgresql.restart"},
-		Fix:       []string{"journalctl -u 'postgresql*' -n 50 --no-pager", "systemctl start postgresql"},
-		Drill:     "pg-stopped",
+		// Its service may have ended this instant, and says so in the next.
+		For:      2 * time.Second,
+		Remedies: []string{"service.postgresql", "service.postgresql.restart"},
+		Fix:      []string{"journalctl -u 'postgresql*' -n 50 --no-pager", "systemctl start postgresql"},
+		Drill:    "pg-stopped",
 	},
 	{
 		Code: postgres.Hung, Title: "PostgreSQL accepts and does not answer", Severity: Critical,

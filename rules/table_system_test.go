@@ -41,7 +41,7 @@ func TestSystemCauses(t *testing.T) {
 				findings = append(findings, probes.Finding{Code: f.Code, Subject: f.Subject})
 			}
 			var causes []string
-			for _, d := range Diagnose(NewBook(table, ps), []probes.Result{{Probe: "all", State: probes.Failing, Findings: findings}}) {
+			for _, d := range Diagnose(NewBook(table, ps, nil), []probes.Result{{Probe: "all", State: probes.Failing, Findings: findings}}) {
 				if d.Verdict == Cause {
 					causes = append(causes, d.Fault.String())
 				}

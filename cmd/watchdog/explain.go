@@ -118,7 +118,7 @@ func rulesCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return rules.Runbook(c.OutOrStdout(), rules.Table(), rules.Probes(stack))
+			return rules.Runbook(c.OutOrStdout(), rules.Table(), append(rules.Probes(stack), rules.Drift{}))
 		},
 	}
 	site.add(export)

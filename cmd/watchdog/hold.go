@@ -23,12 +23,14 @@ const (
 	holdPath = "/etc/watchdog/hold"
 	// pausePath is a pause, which ends by itself.
 	pausePath = ledger.Dir + "/pause.json"
+	// resumedPath says by its time when a person last said that it may go on.
+	resumedPath = ledger.Dir + "/resumed"
 )
 
 // policy is what the site and the people at work allow right now.
 func (m *machine) policy() rules.Policy {
 	return rules.Policy{
-		Mode: m.stack.Mode, Modes: m.stack.Modes,
+		Mode: m.stack.Mode, Modes: m.stack.Modes, Resumed: resumed(),
 		Hold: cmp.Or(held(m.host.Now()), host.PackageManagerAtWork(m.host.Facts.Packages)),
 	}
 }
@@ -64,6 +66,14 @@ func readPause() (pauseFile, error) {
 		err = json.Unmarshal(data, &p)
 	}
 	return p, err
+}
+
+// resumed is when a person last said that it may go on, zero for never.
+func resumed() time.Time {
+	if fi, err := os.Lstat(resumedPath); err == nil {
+		return fi.ModTime()
+	}
+	return time.Time{}
 }
 
 func pauseCommand() *cobra.Command {
@@ -105,19 +115,24 @@ func pauseCommand() *cobra.Command {
 func resumeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resume",
-		Short: "End a pause",
-		Args:  noArgs,
+		Short: "End a pause, and let it try again what it gave up",
+		Long: `End a pause, and give back the budgets that were spent: what watchdog gave up it
+tries again. For a person who has looked, and mended what it could not.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := needRoot(c); err != nil {
 				return err
 			}
 			switch err := os.Remove(pausePath); {
 			case errors.Is(err, fs.ErrNotExist):
-				fmt.Fprintln(c.OutOrStdout(), "there was no pause")
+				fmt.Fprintln(c.OutOrStdout(), "there was no pause; budgets begin anew")
 			case err != nil:
 				return fmt.Errorf("resume: %w", err)
 			default:
-				fmt.Fprintln(c.OutOrStdout(), "resumed")
+				fmt.Fprintln(c.OutOrStdout(), "resumed; budgets begin anew")
+			}
+			if err := renameio.WriteFile(resumedPath, nil, 0o600); err != nil {
+				return fmt.Errorf("resume: %w", err)
 			}
 			return nil
 		},

@@ -27,7 +27,7 @@ It needs root, and leaves nothing but a cache after "lab down".`,
 	}
 	c.PersistentFlags().StringVar(&o.Name, "name", lab.DefaultName, "which lab; a second name stands beside the first")
 	c.PersistentFlags().StringVar(&o.Cache, "cache", "", "directory that outlives labs (default $WATCHDOG_LAB_CACHE or "+lab.DefaultCache+")")
-	c.AddCommand(labUp(&o), labDown(&o), labStatus(&o), labExec(&o), labTour(&o), labDrill(&o), labNet(&o), labDNS(&o), labServe(&o))
+	c.AddCommand(labUp(&o), labDown(&o), labStatus(&o), labExec(&o), labTour(&o), labDrill(&o), labCrash(&o), labNet(&o), labDNS(&o), labServe(&o))
 	return c
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
@@ -46,15 +48,21 @@ While the file /etc/watchdog/hold exists it changes nothing.`,
 // run wires the engine to the control socket and runs both until ctx ends.
 func (m *machine) run(ctx context.Context, out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: dropTime}))
-	byID, err := m.remediesByID()
+	all, err := m.remedies()
 	if err != nil {
 		return usageError{err}
 	}
+	byID := index(all)
+	drift, err := rules.DriftOf(m.stack)
+	if err != nil {
+		return usageError{err}
+	}
+	ps := append(slices.Clone(m.probes), drift)
 	// Without its ledger the engine goes on looking, and changes nothing: it
 	// would not know what it has tried.
 	policy := m.policy
 	var memory engine.Ledger
-	led, attempts, err := openLedger(m, log)
+	led, left, err := openLedger(m, log)
 	if err != nil {
 		log.Error("no ledger: observing only", "err", err.Error())
 		policy = func() rules.Policy {
@@ -72,7 +80,7 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 	}
 	var server control.Server
 	e := engine.New(engine.Options{
-		Host: m.host, Sources: host.Sources(), HostName: m.stack.Self.Name, Probes: m.probes, Book: m.book,
+		Host: m.host, Sources: host.Sources(), HostName: m.stack.Self.Name, Probes: ps, Book: rules.NewBook(rules.Table(), ps, all),
 		Remedy:  func(id string) remedies.Remedy { return byID[id] },
 		Hands:   m.hands,
 		Ledger:  memory,
@@ -83,7 +91,11 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 		Notify:  notify,
 
 		Published: server.Publish,
-	}, attempts)
+		AtWork:    host.PersonAtWork,
+		Reached:   reached,
+		Booted:    host.Booted(),
+		Open:      left.open,
+	}, left.attempts)
 
 	serveCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
@@ -93,37 +105,61 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 	return errors.Join(err, <-served)
 }
 
+// past is what earlier runs left behind.
+type past struct {
+	attempts []rules.Attempt
+	open     []rules.Incident
+}
+
 // openLedger opens the ledger and tells of what a crash had cut short.
-func openLedger(m *machine, log *slog.Logger) (*ledger.Ledger, []rules.Attempt, error) {
+func openLedger(m *machine, log *slog.Logger) (*ledger.Ledger, past, error) {
 	now := m.host.Now()
 	led, aside, err := ledger.Open(ledger.Dir, now)
 	if err != nil {
-		return nil, nil, err
+		return nil, past{}, err
 	}
 	if aside != "" {
 		log.Error("the ledger could not be read and was set aside", "file", aside)
 	}
 	attempts, cut, err := led.Recover(now)
 	if err != nil {
-		return nil, nil, errors.Join(err, led.Close())
+		return nil, past{}, errors.Join(err, led.Close())
 	}
 	for _, a := range cut {
 		log.Warn("an attempt was cut short by the daemon's end", "code", string(a.Fault.Code), "subject", a.Fault.Subject, "remedy", a.Remedy)
 	}
-	return led, attempts, nil
+	all, err := led.Incidents(now.Add(-stillOpen))
+	if err != nil {
+		return nil, past{}, errors.Join(err, led.Close())
+	}
+	all = slices.DeleteFunc(all, func(in rules.Incident) bool { return in.State != rules.IncidentOpen })
+	return led, past{attempts, all}, nil
 }
 
-// remediesByID indexes all that may heal this host.
-func (m *machine) remediesByID() (map[string]remedies.Remedy, error) {
+// stillOpen is how far back an incident that was never ended is looked for.
+const stillOpen = 30 * 24 * time.Hour
+
+// remedies are all that may heal this host.
+func (m *machine) remedies() ([]remedies.Remedy, error) {
 	list, err := rules.Remedies(m.stack)
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]remedies.Remedy{}
-	for _, r := range append(list, rules.Rungs(m.stack)...) {
+	return append(list, rules.Rungs(m.stack)...), nil
+}
+
+func index(list []remedies.Remedy) map[string]remedies.Remedy {
+	out := make(map[string]remedies.Remedy, len(list))
+	for _, r := range list {
 		out[r.Spec().ID] = r
 	}
-	return out, nil
+	return out
+}
+
+// remediesByID indexes all that may heal this host.
+func (m *machine) remediesByID() (map[string]remedies.Remedy, error) {
+	list, err := m.remedies()
+	return index(list), err
 }
 
 // notify speaks to the service manager. An error means that there is none.

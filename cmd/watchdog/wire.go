@@ -72,7 +72,7 @@ func openMachine(ctx context.Context, stack rules.Stack) (*machine, error) {
 		host:   h,
 		stack:  stack,
 		probes: ps,
-		book:   rules.NewBook(rules.Table(), ps),
+		book:   rules.NewBook(rules.Table(), ps, nil),
 		hands: hands.New(h, hands.Options{
 			KeycloakHome: stack.Keycloak.Home, KeycloakConf: stack.Keycloak.Conf(), KeycloakUser: stack.Keycloak.User,
 			Lock: locked.Load,

@@ -54,12 +54,13 @@ var (
 	undecided   = desc("undecided", "How many findings wait for something that could not be seen.")
 	remedies    = desc("remedy_attempts_total", "Attempts of remedies by what became of them.", "remedy", "outcome", "rung")
 	healing     = desc("healing", "Whether a remedy is at work (1).")
+	late        = desc("probe_late_seconds", "How far behind its time a look began.")
 	heal        = desc("heal_seconds", "From the first sight of a fault to the proof that it is gone.")
 )
 
 // Describe implements [prometheus.Collector].
 func (c Collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{up, started, probeOK, probeBlind, probeAt, probeChange, probeTook, cause, causeSince, symptoms, undecided, remedies, healing, heal} {
+	for _, d := range []*prometheus.Desc{up, started, probeOK, probeBlind, probeAt, probeChange, probeTook, cause, causeSince, symptoms, undecided, remedies, healing, heal, late} {
 		ch <- d
 	}
 }
@@ -87,6 +88,7 @@ func (c Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(ch, healing, truth(s.Healing != nil))
 	histogram(ch, heal, s.Heal)
+	histogram(ch, late, s.Late)
 }
 
 func collectProbe(ch chan<- prometheus.Metric, p engine.ProbeState) {

@@ -32,6 +32,8 @@ type Host struct {
 	// Roots are the authorities that [Host.HTTPClient] trusts; nil means the
 	// system's.
 	Roots *x509.CertPool
+	// Vitals tells how the program is; nil outside of the daemon.
+	Vitals func() Vitals
 
 	web     sync.Mutex // guards what follows
 	clients map[webKey]*http.Client

@@ -7,12 +7,15 @@
 //	                      (pure)      (pure)        │               │
 //	                                                └──▶ ledger ◀───┘
 //
-// One goroutine owns all state. Probes and the one remedy at work run beside it
-// and hand their results in by channels, so a hung target delays nobody else.
+// One goroutine owns all state. Probes, the one remedy at work and all writing
+// run beside it and hand their results in by channels, so a hung target or disk
+// delays nobody else.
 package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -39,6 +42,9 @@ type Options struct {
 	Journal ledger.Journal
 	// Policy is asked before every decision.
 	Policy func() rules.Policy
+	// AtWork names the person who is at work on one of these files or units, or
+	// nothing.
+	AtWork func(files, units []string) string
 	// Lock gets the machine-wide lock of those who change it; it returns an
 	// error at once when an install or another heal has it.
 	Lock func() (unlock func(), err error)
@@ -48,54 +54,76 @@ type Options struct {
 	Notify func(state string)
 	// Published gets each new snapshot.
 	Published func(Snapshot)
+	// Reached, when not nil, hears of each step that must survive a crash, just
+	// before and just after it: builds for drills end the process there.
+	Reached func(step string)
+	// Booted is when the host came up.
+	Booted time.Time
+	// Open are the incidents that an earlier run left open.
+	Open []rules.Incident
 }
 
-// A Ledger remembers attempts across restarts.
+// A Ledger remembers attempts and incidents across restarts. It is called from
+// one goroutine.
 type Ledger interface {
 	Begin(rules.Attempt) (uint64, error)
 	End(uint64, rules.Attempt) error
+	// Forget takes back an attempt at which nothing was done.
+	Forget(uint64) error
+	Incident(rules.Incident) error
+	Recording(rules.Recording) error
 }
 
 // An Engine is one run of the loop.
 type Engine struct {
 	Options
+	core     *rules.Core
 	schedule schedule
-	memory   rules.Memory
-	latest   map[string]probes.Result
 	stats    map[string]*probeStats
 	history  counters
+	late     Histogram // looks behind their time
+	record   *recorder
+	scribe   *scribe
+	vitals   *vitals
 
-	diagnoses []rules.Diagnosis
-	actions   []rules.Action
-	work      *work // the remedy at work, or being proved
-	results   chan probes.Result
-	applied   chan applied
-	healed    map[rules.Ref]time.Time // when the remedy that healed a fault had been applied
-	events    chan event
-	wakes     map[probes.Wake][]string // event → the probes it concerns
-	started   time.Time
-	dirty     bool // something changed since the last snapshot
+	work    *work // the remedy at work, or being proved
+	results chan probes.Result
+	applied chan applied
+	events  chan event
+	wakes   map[probes.Wake][]string // event → the probes it concerns
+	policy  rules.Policy
+	asked   time.Time // when the policy was
+	started time.Time
+	shown   time.Time // when the newest snapshot was published
+	dirty   bool      // something changed since
 }
 
 // New makes an engine. attempts are those of earlier runs, oldest first.
 func New(o Options, attempts []rules.Attempt) *Engine {
+	order := make([]string, len(o.Probes))
+	stats := make(map[string]*probeStats, len(o.Probes))
+	for i, p := range o.Probes {
+		order[i] = p.Spec().ID
+		stats[order[i]] = newProbeStats()
+	}
+	memory := rules.NewMemory(attempts)
+	memory.Booted = o.Booted
 	e := &Engine{
 		Options: o,
-		memory: rules.Memory{
-			Sightings: map[rules.Ref]rules.Sighting{},
-			Looked:    map[string]time.Time{},
-			Attempts:  attempts,
-		},
-		latest:  make(map[string]probes.Result, len(o.Probes)),
-		stats:   make(map[string]*probeStats, len(o.Probes)),
+		core:    rules.NewCore(o.Book, order, memory),
+		stats:   stats,
+		late:    newHistogram(0.01, 0.05, 0.25, 1),
+		scribe:  newScribe(o.Ledger, o.Log),
+		vitals:  &vitals{},
 		results: make(chan probes.Result, len(o.Probes)),
 		applied: make(chan applied, 1),
-		healed:  map[rules.Ref]time.Time{},
 		events:  make(chan event, 64),
 		wakes:   map[probes.Wake][]string{},
 	}
-	for _, p := range o.Probes {
-		e.stats[p.Spec().ID] = newProbeStats()
+	e.record = newRecorder(e)
+	e.Host.Vitals = e.vitals.get
+	if e.Reached == nil {
+		e.Reached = func(string) {}
 	}
 	return e
 }
@@ -106,6 +134,9 @@ const (
 	// tick is the shortest time between two turns of the loop that nothing
 	// but time has woken.
 	tick = 10 * time.Millisecond
+	// askAgain is how old the answer may be to what the people at work allow:
+	// nothing tells when a hold file appears or a package manager begins.
+	askAgain = time.Second
 )
 
 // Run looks, diagnoses and heals until ctx ends; then it waits until the plan
@@ -113,6 +144,7 @@ const (
 func (e *Engine) Run(ctx context.Context) error {
 	e.started = e.Host.Now()
 	e.schedule = newSchedule(e.Probes, e.started)
+	defer e.scribe.close()
 	e.listen(ctx)
 	e.dirty = true
 	e.publish()
@@ -127,18 +159,16 @@ func (e *Engine) Run(ctx context.Context) error {
 		case r := <-e.results:
 			e.take(r)
 			e.drain()
-			e.consider(ctx)
 		case a := <-e.applied:
 			e.tookEffect(a)
-			e.consider(ctx)
 		case ev := <-e.events:
 			e.happened(ev)
-			e.launch(ctx)
 		case <-timer.C:
-			e.launch(ctx)
-			if e.waitOver() {
-				e.consider(ctx)
-			}
+		}
+		e.launch(ctx)
+		e.consider(ctx)
+		if err := e.overdue(); err != nil {
+			return err
 		}
 		e.publish()
 		e.Notify("WATCHDOG=1")
@@ -150,7 +180,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // launch starts every probe that is due, all at once: probes that share a tick
 // share its wake-up, which costs more than they do.
 func (e *Engine) launch(ctx context.Context) {
-	for _, p := range e.schedule.due(e.Host.Now()) {
+	for _, p := range e.schedule.due(e.Host.Now(), e.late.observe) {
 		go func() { e.results <- probes.Look(ctx, e.Host, p) }()
 	}
 }
@@ -167,73 +197,62 @@ func (e *Engine) drain() {
 	}
 }
 
-// consider diagnoses and decides anew, and starts what was decided.
+// consider diagnoses and decides anew if there is reason to, and starts what was
+// decided.
 func (e *Engine) consider(ctx context.Context) {
 	e.prove(ctx)
-	seen := make([]probes.Result, 0, len(e.Probes))
-	for _, p := range e.Probes {
-		if r, ok := e.latest[p.Spec().ID]; ok {
-			seen = append(seen, r)
-		}
+	now := e.Host.Now()
+	if e.core.Stale() || now.Sub(e.asked) >= askAgain || now.Before(e.asked) {
+		e.policyNow()
 	}
-	e.diagnoses = rules.Diagnose(e.Book, seen)
-	e.memory.Healing = nil
-	if e.work != nil {
-		e.memory.Healing = &e.work.attempt.Fault
+	before := e.core.Actions
+	if !e.core.Turn(now, e.policy) {
+		e.record.ending(now)
+		return
 	}
-	before := e.actions
-	e.memory.Stand(e.Host.Now(), e.diagnoses)
-	policy := e.Policy()
-	if policy.Hold != "" {
-		e.memory.Held = e.Host.Now()
-	}
-	e.actions = rules.Decide(e.Host.Now(), e.Book, e.diagnoses, e.memory, policy)
+	e.record.turn(now, e.policy)
 	e.say(before)
-	for i, a := range e.actions {
+	for i, a := range e.core.Actions {
 		for _, p := range a.Look {
-			e.schedule.hasten(p, e.Host.Now())
+			e.schedule.hasten(p, now)
 		}
 		if a.Kind == rules.Heal {
-			e.begin(ctx, a, e.diagnoses[i])
+			e.begin(ctx, a, e.core.Diagnoses[i])
 		}
 	}
 }
 
 // say logs each action that is new or changed its mind, once.
 func (e *Engine) say(before []rules.Action) {
-	old := make(map[rules.Ref]rules.Action, len(before))
-	for _, a := range before {
-		old[a.Fault] = a
-	}
-	for _, a := range e.actions {
-		if was := old[a.Fault]; was.Kind != a.Kind || was.Reason != a.Reason {
-			e.dirty = true
-			e.Log.Info("decided", "code", string(a.Fault.Code), "subject", a.Fault.Subject, "action", string(a.Kind), "remedy", a.Remedy, "reason", a.Reason)
-		}
+	for _, a := range e.record.changed(before) {
+		e.dirty = true
+		e.Log.Info("decided", "code", string(a.Fault.Code), "subject", a.Fault.Subject, "action", string(a.Kind), "remedy", a.Remedy, "reason", a.Reason)
 	}
 }
 
-// waitOver reports whether time alone may have changed a decision.
-func (e *Engine) waitOver() bool {
-	now := e.Host.Now()
-	for _, a := range e.actions {
-		if !a.Until.IsZero() && !now.Before(a.Until) {
-			return true
-		}
+// stuckAfter is how long beyond its own time and that of putting back a remedy
+// may go on before it counts as hung.
+const stuckAfter = 10 * time.Minute
+
+// errStuck ends an engine whose remedy never came back: started afresh, it finds
+// in the journal what is to be finished.
+var errStuck = errors.New("a remedy does not come back")
+
+func (e *Engine) overdue() error {
+	w := e.work
+	if w == nil || w.stuck.IsZero() || e.Host.Now().Before(w.stuck) {
+		return nil
 	}
-	return e.work != nil && !e.work.deadline.IsZero() && !now.Before(e.work.deadline)
+	return fmt.Errorf("%s against %s: %w", w.attempt.Remedy, w.attempt.Fault, errStuck)
 }
 
 // nextWake is when the loop has to look at something next.
 func (e *Engine) nextWake() time.Time {
-	next := e.schedule.next()
-	for _, a := range e.actions {
-		if !a.Until.IsZero() && a.Until.Before(next) {
-			next = a.Until
+	next := e.schedule.next(e.Host.Now())
+	for _, t := range []time.Time{e.core.Due(), e.work.due()} {
+		if !t.IsZero() && t.Before(next) {
+			next = t
 		}
-	}
-	if e.work != nil && !e.work.deadline.IsZero() && e.work.deadline.Before(next) {
-		next = e.work.deadline
 	}
 	return next
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,6 +87,23 @@ func TestASymptomGoesWithACauseThatAPersonEnds(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		if got := r.did(); len(got) != 1 || got[0] != "soft" {
 			t.Errorf("ran %v, want soft for what stayed", got)
+		}
+	})
+}
+
+func TestNoProofWaitsForWhatIsSilentMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold, drift := "held", rules.On(rules.DriftCode, "start")
+		table := append(slices.Clone(table), rules.Rule{Code: rules.DriftCode, DependsOn: []rules.Ref{rules.On("service.dead", "")}})
+		r := start(t, table, &hold)
+		defer r.stop()
+		r.change(func() { r.heals["start"] = []rules.Ref{dead, drift} })
+		r.set(true, dead, drift)
+		time.Sleep(time.Minute)
+		r.change(func() { hold = "" })
+		time.Sleep(20 * time.Second)
+		if s := r.snapshot(); len(s.Recent) != 1 || s.Recent[0].Outcome != rules.Healed || s.State != "ok" {
+			t.Errorf("state %s, attempts %+v", s.State, s.Recent)
 		}
 	})
 }
@@ -254,9 +272,9 @@ func TestAHoldStopsPuttingBack(t *testing.T) {
 func TestAClockSetBackDoesNotStopLooking(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
 	s := newSchedule([]probes.Probe{look{&world{}, "five", 5 * time.Second}}, now)
-	s.due(now)
+	s.due(now, nil)
 	s.done("probe.five", now, true)
-	if n := len(s.due(now.Add(-time.Hour))); n != 1 {
+	if n := len(s.due(now.Add(-time.Hour), nil)); n != 1 {
 		t.Errorf("%d due after the clock was set back an hour", n)
 	}
 }

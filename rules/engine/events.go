@@ -15,9 +15,13 @@ type event struct {
 	lost error
 }
 
-// listenAgain is how long a lost source of events is left alone. Polling goes on
+// A lost source of events is tried again after listenAgain, and twice as late
+// each time up to listenMost, if it did not last that long. Polling goes on
 // meanwhile.
-const listenAgain = 10 * time.Second
+const (
+	listenAgain = time.Second
+	listenMost  = 30 * time.Second
+)
 
 // listen starts every source that some probe wants to be woken by.
 func (e *Engine) listen(ctx context.Context) {
@@ -25,6 +29,10 @@ func (e *Engine) listen(ctx context.Context) {
 	for _, p := range e.Probes {
 		s := p.Spec()
 		for _, w := range s.Wakes {
+			if w.Name == probes.Any {
+				e.wakes[w] = append(e.wakes[w], s.ID)
+				continue
+			}
 			switch w.Kind { // probes know services and places, the sources units and paths
 			case probes.WakeUnit:
 				w.Name = e.Host.Facts.Layout.Unit(w.Name)
@@ -52,15 +60,25 @@ func (e *Engine) hear(ctx context.Context, kind probes.WakeKind, source host.Sou
 		case <-ctx.Done():
 		}
 	}
+	wait := listenAgain
 	for ctx.Err() == nil {
-		err := source(ctx, names, func(name string) { send(event{wake: probes.Wake{Kind: kind, Name: name}}) })
+		began := time.Now()
+		err := source(ctx, names, func(name string) {
+			e.vitals.lose(string(kind), "")
+			send(event{wake: probes.Wake{Kind: kind, Name: name}})
+		})
 		if ctx.Err() != nil {
 			return
 		}
+		e.vitals.lose(string(kind), err.Error())
 		send(event{wake: probes.Wake{Kind: kind}, lost: err})
+		if time.Since(began) > listenMost {
+			wait = listenAgain
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(listenAgain):
+		case <-time.After(wait):
+			wait = min(2*wait, listenMost)
 		}
 	}
 }
@@ -69,16 +87,22 @@ func (e *Engine) hear(ctx context.Context, kind probes.WakeKind, source host.Sou
 // edited first and the service told to read it after.
 const aftermath = time.Second
 
+// eventsProbe is the probe that tells of lost sources.
+const eventsProbe = "self.events"
+
 // happened makes the probes that an event concerns look at once. Bursts cost
 // one look: a probe that is looking looks once more after.
 func (e *Engine) happened(ev event) {
 	if ev.lost != nil {
+		e.schedule.hasten(eventsProbe, e.Host.Now())
 		e.Log.Warn("a source of events is lost, polling goes on", "kind", string(ev.wake.Kind), "err", ev.lost.Error())
 		return
 	}
 	now := e.Host.Now()
-	for _, id := range e.wakes[ev.wake] {
-		e.schedule.hasten(id, now)
-		e.schedule.after(id, now.Add(aftermath))
+	for _, name := range []string{ev.wake.Name, probes.Any} {
+		for _, id := range e.wakes[probes.Wake{Kind: ev.wake.Kind, Name: name}] {
+			e.schedule.hasten(id, now)
+			e.schedule.after(id, now.Add(aftermath))
+		}
 	}
 }

@@ -58,7 +58,10 @@ type look struct {
 }
 
 func (l look) Spec() probes.Spec {
-	return probes.Spec{ID: "probe." + string(l.code), Codes: []probes.Code{l.code}, Every: l.every, Timeout: 3 * time.Second}
+	return probes.Spec{
+		ID: "probe." + string(l.code), Codes: []probes.Code{l.code}, Every: l.every, Timeout: 3 * time.Second,
+		Calm: l.code == rules.DriftCode,
+	}
 }
 
 func (l look) Observe(ctx context.Context, _ *host.Host) ([]probes.Finding, error) {
@@ -145,17 +148,21 @@ func start(t *testing.T, table []rules.Rule, hold *string, more ...func(*world) 
 	r := &rig{world: &world{faults: map[rules.Ref]bool{}, heals: map[string][]rules.Ref{}, hung: map[string]bool{}, looks: map[string]int{}}}
 	var ps []probes.Probe
 	byID := map[string]remedies.Remedy{}
+	var all []remedies.Remedy
 	for i, rule := range table {
 		ps = append(ps, look{r.world, rule.Code, []time.Duration{5, 10}[i%2] * time.Second})
 		for _, id := range rule.Remedies {
-			byID[id] = cure{r.world, id}
+			if byID[id] == nil {
+				byID[id] = cure{r.world, id}
+				all = append(all, byID[id])
+			}
 		}
 	}
 	for _, m := range more {
 		ps = append(ps, m(r.world)...)
 	}
 	e := New(Options{
-		Host: &host.Host{Now: time.Now}, HostName: "idp", Probes: ps, Book: rules.NewBook(table, ps),
+		Host: &host.Host{Now: time.Now}, HostName: "idp", Probes: ps, Book: rules.NewBook(table, ps, all),
 		Remedy:  func(id string) remedies.Remedy { return byID[id] },
 		Journal: ledger.Journal{Dir: t.TempDir()},
 		Policy: func() rules.Policy {

@@ -33,8 +33,9 @@ func newSchedule(ps []probes.Probe, now time.Time) schedule {
 	return s
 }
 
-// due returns the probes whose time has come and marks them as running.
-func (s schedule) due(now time.Time) []probes.Probe {
+// due returns the probes whose time has come and marks them as running. late, when
+// not nil, hears by how much each is behind its time.
+func (s schedule) due(now time.Time, late func(time.Duration)) []probes.Probe {
 	var out []probes.Probe
 	for _, id := range s.order {
 		e := s.entries[id]
@@ -44,6 +45,9 @@ func (s schedule) due(now time.Time) []probes.Probe {
 		}
 		e.running = true
 		out = append(out, e.probe)
+		if late != nil {
+			late(max(0, now.Sub(e.next)))
+		}
 	}
 	return out
 }
@@ -66,6 +70,9 @@ func (s schedule) done(id string, now time.Time, well bool) {
 	}
 	if !e.again.IsZero() && e.again.Before(e.next) {
 		e.next = e.again
+	}
+	if e.next.Before(now) { // wanted while it was looking: it can't be earlier
+		e.next = now
 	}
 	e.again = time.Time{}
 }
@@ -95,7 +102,7 @@ func (s schedule) after(id string, t time.Time) {
 }
 
 // next is the earliest time at which a probe is due.
-func (s schedule) next() time.Time {
+func (s schedule) next(now time.Time) time.Time {
 	var next time.Time
 	for _, e := range s.entries {
 		if !e.running && (next.IsZero() || e.next.Before(next)) {
@@ -103,7 +110,7 @@ func (s schedule) next() time.Time {
 		}
 	}
 	if next.IsZero() { // all are looking: a result will wake the loop
-		return time.Now().Add(keepAlive)
+		return now.Add(keepAlive)
 	}
 	return next
 }

@@ -12,23 +12,23 @@ func TestSchedule(t *testing.T) {
 	w := &world{}
 	five, ten := look{w, "five", 5 * time.Second}, look{w, "ten", 10 * time.Second}
 	s := newSchedule([]probes.Probe{five, ten}, at(3))
-	if n := len(s.due(at(3))); n != 2 {
+	if n := len(s.due(at(3), nil)); n != 2 {
 		t.Fatalf("%d due at the start, want all", n)
 	}
-	if n := len(s.due(at(4))); n != 0 {
+	if n := len(s.due(at(4), nil)); n != 0 {
 		t.Fatalf("%d due while all are looking", n)
 	}
 	s.done("probe.five", at(4), true)
 	s.done("probe.ten", at(4), true)
-	if next := s.next(); !next.Equal(at(5)) {
+	if next := s.next(at(4)); !next.Equal(at(5)) {
 		t.Errorf("next at %s, want the grid of five", next)
 	}
-	if due := s.due(at(10)); len(due) != 2 {
+	if due := s.due(at(10), nil); len(due) != 2 {
 		t.Errorf("%d due at ten, want both on one tick", len(due))
 	}
 	s.hasten("probe.five", at(11)) // while it looks
 	s.done("probe.five", at(12), true)
-	if next := s.next(); !next.Equal(at(11)) {
+	if next := s.next(at(12)); !next.Equal(at(12)) {
 		t.Errorf("next at %s, want the look that was asked for meanwhile", next)
 	}
 }
@@ -39,10 +39,10 @@ func TestAProbeThatIsNotWellLooksAgainSooner(t *testing.T) {
 	now := start
 	var waits []time.Duration
 	for range 6 {
-		s.due(now)
+		s.due(now, nil)
 		s.done("probe.realm", now, false)
-		waits = append(waits, s.next().Sub(now))
-		now = s.next()
+		waits = append(waits, s.next(now).Sub(now))
+		now = s.next(now)
 	}
 	for i, want := range []time.Duration{2, 4, 8, 16} {
 		if waits[i] != want*time.Second {

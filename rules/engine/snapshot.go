@@ -21,6 +21,7 @@ type Snapshot struct {
 	Recent   []rules.Attempt `json:"recent"`
 	Attempts []AttemptCount  `json:"attempts"`
 	Heal     Histogram       `json:"heal_seconds"` // onset to proof
+	Late     Histogram       `json:"late_seconds"` // looks behind their time
 }
 
 // ProbeState is one probe's newest answer and its history in numbers.
@@ -55,27 +56,32 @@ type AttemptCount struct {
 	Count   uint64        `json:"count"`
 }
 
-// publish gives away a snapshot if anything changed.
+// shownFor is how long a snapshot stands while nothing changes: its age tells
+// whether the engine is alive, and when its probes last looked.
+const shownFor = 5 * time.Second
+
+// publish gives away a snapshot if anything changed, or the last one is old.
 func (e *Engine) publish() {
-	if !e.dirty || e.Published == nil {
+	now := e.Host.Now()
+	if e.Published == nil || !e.dirty && now.Sub(e.shown) < shownFor && !now.Before(e.shown) {
 		return
 	}
-	e.dirty = false
+	e.dirty, e.shown = false, now
 	e.Published(e.snapshot())
 }
 
 func (e *Engine) snapshot() Snapshot {
 	s := Snapshot{
 		Schema: 1, Host: e.HostName, At: e.Host.Now(), Started: e.started,
-		State: "ok", Attempts: e.history.attempts(), Heal: e.history.heal.copy(),
+		State: "ok", Attempts: e.history.attempts(), Heal: e.history.heal.copy(), Late: e.late.copy(),
 		Recent: []rules.Attempt{}, Faults: []FaultState{}, Probes: make([]ProbeState, 0, len(e.Probes)),
 	}
-	if n := len(e.memory.Attempts); n > 0 {
-		s.Recent = append(s.Recent, e.memory.Attempts[max(0, n-recent):]...)
+	if n := len(e.core.Memory.Attempts); n > 0 {
+		s.Recent = append(s.Recent, e.core.Memory.Attempts[max(0, n-recent):]...)
 	}
 	for _, p := range e.Probes {
 		id := p.Spec().ID
-		r, looked := e.latest[id]
+		r, looked := e.core.Memory.Latest[id]
 		ps := ProbeState{ID: id, State: probes.Unknown, Took: e.stats[id].took.copy(), Changed: e.stats[id].changed}
 		if looked {
 			ps.State, ps.At = r.State, r.At
@@ -89,11 +95,11 @@ func (e *Engine) snapshot() Snapshot {
 		s.Probes = append(s.Probes, ps)
 	}
 	policy := e.Policy()
-	for i, d := range e.diagnoses {
+	for i, d := range e.core.Diagnoses {
 		s.State = "failing"
 		s.Faults = append(s.Faults, FaultState{
 			Fault: d.Fault, Verdict: d.Verdict, Severity: d.Rule.Severity, Scope: d.Rule.Scope, Mode: policy.ModeOf(d.Rule),
-			Summary: d.Finding.Summary, Since: e.memory.Sightings[d.Fault].First, Explains: d.Explains, By: d.By, Action: e.actions[i],
+			Summary: d.Finding.Summary, Since: e.core.Memory.Sightings[d.Fault].First, Explains: d.Explains, By: d.By, Action: e.core.Actions[i],
 		})
 	}
 	if e.work != nil {

@@ -19,81 +19,81 @@ type work struct {
 	id        uint64
 	predicted []rules.Ref // the cause itself first, then what it explains
 	askers    []string    // the probes whose word counts as proof
+	above     []string    // those that see whether its users are served
+	blind     []string    // those above that could not look before either
 	plan      remedies.Plan
 
 	proving  bool
 	since    time.Time // when the plan had been applied
 	deadline time.Time // of the proof
+	stuck    time.Time // when what runs beside the loop counts as hung
+	steps    []rules.Moment
+}
+
+// due is when the loop has to look at the work, zero for never.
+func (w *work) due() time.Time {
+	switch {
+	case w == nil:
+		return time.Time{}
+	case !w.deadline.IsZero():
+		return w.deadline
+	}
+	return w.stuck
 }
 
 // applied is what came of applying or reverting a plan.
 type applied struct {
-	plan remedies.Plan
-	err  error
+	id    uint64 // in the ledger
+	plan  remedies.Plan
+	steps []rules.Moment
+	err   error
 }
-
-// errNothing is what applying an empty plan comes to.
-var errNothing = errors.New("nothing to do: what is wrong is not what this remedy changes")
-
-// errNotNow is what an attempt comes to while somebody else changes the host.
-var errNotNow = errors.New("not now")
 
 // proofTime is how long a service's users may take to see it again, beyond the
 // remedy's own time.
 const proofTime = 45 * time.Second
 
-// begin writes the intent down and starts the remedy beside the loop.
+// begin starts the remedy beside the loop. Its intent is written down first.
 func (e *Engine) begin(ctx context.Context, a rules.Action, d rules.Diagnosis) {
-	r := e.Remedy(a.Remedy)
+	now := e.Host.Now()
 	w := &work{
 		attempt: rules.Attempt{
 			Fault: a.Fault, Remedy: a.Remedy, Rung: a.Rung, Outcome: rules.Attempting,
-			Seen: e.memory.Sightings[d.Fault].First, At: e.Host.Now(),
+			Seen: e.core.Memory.Sightings[d.Fault].First, At: now, Explains: d.Explains,
 		},
 		predicted: append([]rules.Ref{d.Fault}, d.Explains...),
 		askers:    e.askers(d),
+		above:     e.Book.Above(d.Fault),
 	}
+	// Those that tell nothing while a remedy is at work can't vouch for it.
+	calm := func(p string) bool { return e.Book.Calm[p] }
+	w.askers, w.above = slices.DeleteFunc(w.askers, calm), slices.DeleteFunc(slices.Clone(w.above), calm)
+	w.blind = slices.DeleteFunc(slices.Clone(w.above), func(p string) bool { return e.core.Memory.Latest[p].State != probes.Unknown })
 	e.work = w
 	e.dirty = true
-	if err := e.intend(w, r); err != nil {
-		e.end(rules.Failed, err.Error())
+	e.core.Begin(a.Fault)
+	e.record.begun(now, a.Fault)
+	r := e.Remedy(a.Remedy)
+	if r == nil {
+		e.end(rules.Failed, fmt.Sprintf("there is no remedy %s on this host", a.Remedy))
 		return
 	}
 	e.Log.Info("healing", "code", string(a.Fault.Code), "subject", a.Fault.Subject, "remedy", a.Remedy, "rung", a.Rung, "explains", len(d.Explains))
+	w.stuck = now.Add(r.Spec().Timeout + stuckAfter)
 	// A plan at work outlives the daemon's own end: it is finished or put
 	// back, within its time.
 	run, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Spec().Timeout)
 	go func() {
 		defer cancel()
-		plan, err := e.apply(run, r)
-		e.applied <- applied{plan, err}
+		t := task{e: e, remedy: r, approved: a.Plan, door: d.Rule.Door}
+		e.applied <- t.run(run, w.attempt)
 	}()
-}
-
-// intend writes the intent down. Where that is not possible only what costs
-// little is done, and remembered in memory.
-func (e *Engine) intend(w *work, r remedies.Remedy) error {
-	if r == nil {
-		return fmt.Errorf("there is no remedy %s on this host", w.attempt.Remedy)
-	}
-	if e.Ledger == nil {
-		return nil
-	}
-	id, err := e.Ledger.Begin(w.attempt)
-	if err != nil && r.Spec().Risk > remedies.Blip {
-		return err
-	}
-	if err != nil {
-		e.Log.Error("cannot write the intent down, remembered in memory only", "err", err.Error())
-	}
-	w.id = id
-	return nil
 }
 
 // askers lists the probes that found the cause or one of its symptoms.
 func (e *Engine) askers(d rules.Diagnosis) []string {
 	out := slices.Clone(d.Probes)
-	for _, other := range e.diagnoses {
+	for _, other := range e.core.Diagnoses {
 		if !slices.Contains(d.Explains, other.Fault) {
 			continue
 		}
@@ -106,41 +106,12 @@ func (e *Engine) askers(d rules.Diagnosis) []string {
 	return out
 }
 
-func (e *Engine) apply(ctx context.Context, r remedies.Remedy) (remedies.Plan, error) {
-	unlock, err := e.Lock()
-	if err != nil {
-		return remedies.Plan{}, fmt.Errorf("%w: %w", errNotNow, err)
-	}
-	defer unlock()
-	plan, err := e.Journal.Plan(ctx, r, e.Host)
-	if err != nil {
-		return plan, err
-	}
-	if plan.Empty() || plan.OnlyWaits() {
-		return plan, errNothing
-	}
-	if hold := e.Policy().Hold; hold != "" { // planning may have taken seconds
-		return plan, fmt.Errorf("%w: %s", errNotNow, hold)
-	}
-	return plan, e.Journal.Apply(ctx, plan, e.Hands, e.Host, steps{e})
-}
-
-// steps logs what a plan does.
-type steps struct{ e *Engine }
-
-func (s steps) Begin(what string) error { return nil }
-
-func (s steps) End(what string, err error) {
-	if err != nil {
-		s.e.Log.Warn("step did not work", "step", what, "err", err.Error())
-		return
-	}
-	s.e.Log.Info("step done", "step", what)
-}
-
 // tookEffect goes on to the proof, or ends the attempt.
 func (e *Engine) tookEffect(a applied) {
 	w := e.work
+	w.stuck = time.Time{}
+	w.id = max(w.id, a.id)
+	w.steps = append(w.steps, a.steps...)
 	switch {
 	case w.proving: // the plan was being reverted
 		if a.err != nil {
@@ -163,50 +134,32 @@ func (e *Engine) tookEffect(a applied) {
 
 // ask makes the probes whose word is the proof look now.
 func (e *Engine) ask(t time.Time) {
-	for _, p := range e.work.askers {
-		e.schedule.hasten(p, t)
+	for _, p := range slices.Concat(e.work.askers, e.work.above) {
+		if e.core.Memory.Latest[p].State != probes.OK || e.core.Memory.Looked(p).Before(e.work.since) {
+			e.schedule.hasten(p, t)
+		}
 	}
 }
 
 // reprove is how often the proof is asked for while it is not there.
 const reprove = 500 * time.Millisecond
 
-// prove judges the remedy at work: healed when everything predicted is gone by
-// looks that began after it was applied.
+// prove judges the remedy at work: healed when everything predicted is gone, and
+// its users are served, by looks that began after it was applied.
 func (e *Engine) prove(ctx context.Context) {
 	w := e.work
 	if w == nil || !w.proving || w.deadline.IsZero() {
 		return
 	}
 	now := e.Host.Now()
-	fresh := true
-	var left []rules.Ref
-	for p, r := range e.latest {
-		asked := slices.Contains(w.askers, p)
-		for _, f := range r.Findings {
-			if ref := rules.On(f.Code, f.Subject); slices.Contains(w.predicted, ref) {
-				if !r.At.Before(w.since) {
-					left = append(left, ref)
-				}
-				if !asked { // it found the same a little later
-					w.askers, asked = append(w.askers, p), true
-				}
-			}
-		}
-		if asked && (r.At.Before(w.since) || r.State == probes.Unknown) {
-			fresh = false
-		}
-	}
+	missing, left := e.evidence()
 	switch {
-	case fresh && len(left) == 0:
-		for _, ref := range w.predicted {
-			e.healed[ref] = w.since
-		}
+	case missing == "" && len(left) == 0:
 		e.end(rules.Healed, "")
 	case now.Before(w.deadline):
 		e.ask(now.Add(reprove))
 	case slices.Contains(left, w.attempt.Fault) && len(w.plan.Edits) > 0:
-		if hold := e.Policy().Hold; hold != "" {
+		if hold := e.policyNow().Hold; hold != "" {
 			e.end(rules.Unproved, "the fault stayed; not put back: "+hold)
 			return
 		}
@@ -218,24 +171,59 @@ func (e *Engine) prove(ctx context.Context) {
 		// another fault's, and stands as a cause of its own from now on.
 		e.end(rules.Healed, fmt.Sprintf("%s stayed and has another cause", left[0]))
 	default:
-		e.end(rules.Unclear, "could not look again in time")
+		e.end(rules.Unclear, "could not look again in time: "+missing)
 	}
 }
+
+// evidence returns a probe whose word counts and which has not looked since the
+// remedy was applied, and what of the faults that were to go is still seen: those
+// that were predicted, and what came up meanwhile that only this cause explains.
+func (e *Engine) evidence() (missing string, left []rules.Ref) {
+	w := e.work
+	elsewhere := map[rules.Ref]bool{} // faults that something else explains, or that are their own cause
+	for _, d := range e.core.Diagnoses {
+		elsewhere[d.Fault] = slices.ContainsFunc(d.By, func(by rules.Ref) bool { return by != w.attempt.Fault && !slices.Contains(w.predicted, by) })
+	}
+	for p, r := range e.core.Memory.Latest {
+		if e.Book.Calm[p] {
+			continue
+		}
+		asked, above := slices.Contains(w.askers, p), slices.Contains(w.above, p)
+		for _, f := range r.Findings {
+			ref := rules.On(f.Code, f.Subject)
+			predicted := slices.Contains(w.predicted, ref)
+			if !predicted && (!above || elsewhere[ref] || !e.Book.Explains(w.attempt.Fault, ref)) {
+				continue
+			}
+			if !r.At.Before(w.since) {
+				left = append(left, ref)
+			}
+			if predicted && !asked { // it found the same a little later
+				w.askers, asked = append(w.askers, p), true
+			}
+		}
+		switch late := r.At.Before(w.since); {
+		case asked && (late || r.State == probes.Unknown), above && late,
+			above && r.State == probes.Unknown && !slices.Contains(w.blind, p):
+			missing = p
+		}
+	}
+	return missing, left
+}
+
+// revertTime bounds putting back after a proof that failed.
+const revertTime = 5 * time.Minute
 
 // revert puts the plan back beside the loop; tookEffect hears of it.
 func (e *Engine) revert(ctx context.Context) {
 	w := e.work
-	w.deadline = time.Time{}
+	w.deadline, w.stuck = time.Time{}, e.Host.Now().Add(revertTime+stuckAfter)
 	e.Log.Warn("proof failed, putting back", "code", string(w.attempt.Fault.Code), "remedy", w.attempt.Remedy)
 	go func() {
-		run, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
+		run, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertTime)
 		defer cancel()
-		unlock, err := e.Lock()
-		if err == nil {
-			err = e.Journal.Revert(run, w.plan, e.Hands, e.Host, steps{e})
-			unlock()
-		}
-		e.applied <- applied{err: err}
+		t := task{e: e}
+		e.applied <- t.revert(run, w.plan)
 	}()
 }
 
@@ -244,19 +232,36 @@ func (e *Engine) end(o rules.Outcome, detail string) {
 	w := e.work
 	now := e.Host.Now()
 	w.attempt.Ended, w.attempt.Outcome, w.attempt.Detail = now, o, detail
-	if e.Ledger != nil && w.id != 0 {
-		if err := e.Ledger.End(w.id, w.attempt); err != nil {
-			e.Log.Error("cannot write the outcome down", "err", err.Error())
-		}
+	e.Reached("outcome")
+	a, id := w.attempt, w.id
+	switch {
+	case id == 0: // nothing was written down
+	case o == rules.PutOff:
+		e.scribe.write("outcome", func(l Ledger) error { return l.Forget(id) })
+	default:
+		e.scribe.write("outcome", func(l Ledger) error { return l.End(id, a) })
 	}
-	e.memory.Attempts = append(e.memory.Attempts, w.attempt)
-	e.history.count(w.attempt)
+	var healed []rules.Ref
+	if o == rules.Healed {
+		healed = w.predicted
+	}
+	e.core.End(now, a, healed, w.since)
+	e.record.tried(now, a, healed, w.since, w.steps)
+	e.history.count(a)
 	e.work = nil
 	e.dirty = true
-	e.Log.Info("attempt ended", "code", string(w.attempt.Fault.Code), "subject", w.attempt.Fault.Subject,
-		"remedy", w.attempt.Remedy, "outcome", string(o), "detail", detail,
-		"after", now.Sub(w.attempt.At).Round(time.Millisecond).String(), "since_onset", now.Sub(w.attempt.Seen).Round(time.Millisecond).String())
+	for id, calm := range e.Book.Calm {
+		if calm {
+			e.schedule.hasten(id, now)
+		}
+	}
+	e.Log.Info("attempt ended", "code", string(a.Fault.Code), "subject", a.Fault.Subject,
+		"remedy", a.Remedy, "outcome", string(o), "detail", detail,
+		"after", now.Sub(a.At).Round(time.Millisecond).String(), "since_onset", now.Sub(a.Seen).Round(time.Millisecond).String())
 }
+
+// extend is how long the service manager is asked to wait at a time.
+const extend = 30 * time.Second
 
 // finish waits for the plan at work to be done or put back.
 func (e *Engine) finish() error {
@@ -265,11 +270,20 @@ func (e *Engine) finish() error {
 		return nil
 	}
 	e.Log.Info("waiting for the remedy at work", "remedy", e.work.attempt.Remedy)
-	a := <-e.applied
-	reverting := e.work.proving
-	e.tookEffect(a)
-	if !reverting && e.work != nil {
-		e.end(rules.Cut, "applied; the daemon ended before its proof")
+	for {
+		e.Notify(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d\nWATCHDOG=1", (extend).Microseconds()))
+		select {
+		case a := <-e.applied:
+			reverting := e.work.proving
+			e.tookEffect(a)
+			if !reverting && e.work != nil {
+				e.end(rules.Cut, "applied; the daemon ended before its proof")
+			}
+			return nil
+		case <-time.After(keepAlive):
+			if err := e.overdue(); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
 }

@@ -1,6 +1,6 @@
 // Package ledger is what the program remembers across restarts: attempts with
-// their outcomes, so that budgets hold, and the journal of effects that a crash
-// left undone.
+// their outcomes, so that budgets hold; incidents and the recordings of what was
+// seen in them; and the journal of effects that a crash left undone.
 //
 // Where it stands: … Decide ─▶ remedy ─▶ every step ─▶ [ledger] ─▶ exporters.
 package ledger
@@ -26,7 +26,7 @@ const keep = 90 * 24 * time.Hour
 
 var attempts = []byte("attempts")
 
-// A Ledger is the store of attempts. One process has it open at a time.
+// A Ledger is the store of attempts and incidents. One process has it open at a time.
 type Ledger struct{ db *bbolt.DB }
 
 // Open opens the ledger in the state directory, making it if it is not there.
@@ -72,11 +72,16 @@ func open(path string) (db *bbolt.DB, err error) {
 		return nil, err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		b, err := tx.CreateBucketIfNotExists(attempts)
-		if err != nil {
-			return err
+		for _, name := range [][]byte{attempts, incidents, recordings} {
+			b, err := tx.CreateBucketIfNotExists(name)
+			if err != nil {
+				return err
+			}
+			if err := b.ForEach(func(_, _ []byte) error { return nil }); err != nil { // read whole, while a panic is caught
+				return err
+			}
 		}
-		return b.ForEach(func(_, _ []byte) error { return nil }) // read whole, while a panic is caught
+		return nil
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -141,6 +146,9 @@ func (l *Ledger) Recover(now time.Time) (all, cut []rules.Attempt, err error) {
 				return err
 			}
 		}
+		if err := forgetOld(tx, now); err != nil {
+			return err
+		}
 		for id, a := range ended {
 			if err := put(b, id, a); err != nil {
 				return err
@@ -159,5 +167,7 @@ func put(b *bbolt.Bucket, id uint64, a rules.Attempt) error {
 	if err != nil {
 		return err
 	}
-	return b.Put(binary.BigEndian.AppendUint64(nil, id), data)
+	return b.Put(key(id), data)
 }
+
+func key(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }

@@ -33,9 +33,10 @@
 //	changes: PATH…        below which files may be otherwise than before
 //	acts: N, acts: N-M    how many attempts are right: 1 when left out, in mode
 //	                      report 0. Of several, the last one has to heal
-//	action: KIND          in mode report, what the engine has come to: "gave up",
-//	                      say, for a fault that comes back after each of its acts;
-//	                      report when left out
+//	action: KIND          what the engine has to have come to where a person is
+//	                      waited for: ask in mode ask, report in the others when
+//	                      left out. Before it has given up ("gave up") it will have
+//	                      acted, on a fault that came back each time
 //	engine: restarts      the engine itself may end and be started again: it is
 //	                      not stopped for break, which may kill it
 package scenarios

@@ -3,6 +3,8 @@ package scenarios
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"watchdog/rules"
 )
 
@@ -26,6 +28,46 @@ func TestScenarios(t *testing.T) {
 		}
 		if len(s.Prose) < 20 {
 			t.Errorf("%s: says nothing for people", s.ID)
+		}
+	}
+}
+
+// text is a scenario with some more lines in its want.
+func text(more string) []byte {
+	return []byte("prose\n-- want --\nhost: idp\ncause: a.b c\n" + more + "-- break --\nx\n-- fix --\nx\n-- ready --\nx\n-- free --\nx\n")
+}
+
+func TestParseWant(t *testing.T) {
+	for more, want := range map[string]Scenario{
+		"":                           {Mode: Heal, Acts: Range{1, 1}},
+		"mode: ask\n":                {Mode: Ask, Acts: Range{1, 1}, Action: rules.Asking},
+		"mode: report\n":             {Mode: Report, Action: rules.Report},
+		"mode: release\nacts: 0-1\n": {Mode: Release, Acts: Range{0, 1}, Action: rules.Report},
+		"acts: 1-6\nmode: report\naction: gave up\n": {Mode: Report, Acts: Range{1, 6}, Action: rules.GaveUp},
+		"acts: 3\nengine: restarts\n":                {Mode: Heal, Acts: Range{3, 3}, EngineRestarts: true},
+		"says: pid $(cat /run/x): y\nsays: z\n":      {Mode: Heal, Acts: Range{1, 1}, Says: []string{"pid $(cat /run/x): y", "z"}},
+		"restarts: nginx keycloak\n":                 {Mode: Heal, Acts: Range{1, 1}, Restarts: []string{"nginx", "keycloak"}},
+	} {
+		got, err := Parse("x", text(more))
+		if err != nil {
+			t.Errorf("%q: %v", more, err)
+			continue
+		}
+		want.ID, want.Prose, want.Host, want.Cause = "x", "prose", "idp", rules.On("a.b", "c")
+		want.Break, want.Fix, want.Ready, want.Free = "x\n", "x\n", "x\n", "x\n"
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: %s", more, diff)
+		}
+	}
+}
+
+func TestParseRefusesWant(t *testing.T) {
+	for _, more := range []string{
+		"acts: many\n", "acts: 3-1\n", "acts: -1\n", "acts: 1-\n", "acts:\n", "engine: dies\n", "mode: report\naction: pray\n",
+		"action: gave up\n", "says:\n", "mode: ask\nmode: report\n", "colour: red\n", "no key\n",
+	} {
+		if s, err := Parse("x", text(more)); err == nil {
+			t.Errorf("%q: accepted as %+v", more, s)
 		}
 	}
 }

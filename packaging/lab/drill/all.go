@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,12 +14,13 @@ import (
 // resume, those that an earlier run with the same programs passed are not run
 // again: their scores are taken over. A drill that could not be run has a score
 // that says so; an error is what kept the drills from going on.
-func (r *Runner) All(ctx context.Context, all []scenarios.Scenario, resume bool) ([]Score, error) {
-	scores := []Score{}
+func (r *Runner) All(ctx context.Context, all []scenarios.Scenario, resume bool) (scores []Score, err error) {
+	scores = []Score{}
 	kept, err := r.open(ctx)
 	if err != nil {
 		return scores, err
 	}
+	defer func() { err = errors.Join(err, kept.close()) }()
 	lost := map[string]*Lost{}
 	for i, s := range all {
 		fmt.Fprintf(r.Log, "drill %d of %d  %s (%s) … ", i+1, len(all), s.ID, s.Mode)
@@ -36,7 +38,7 @@ func (r *Runner) All(ctx context.Context, all []scenarios.Scenario, resume bool)
 		fmt.Fprintf(r.Log, "%s, %.1f s\n", score.result(), score.Took)
 		scores = append(scores, score)
 		if ctx.Err() != nil {
-			return scores, err
+			return scores, cmp.Or(err, ctx.Err())
 		}
 		var l *Lost
 		if errors.As(err, &l) {

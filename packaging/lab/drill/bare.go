@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,7 +98,9 @@ func (r *Runner) diagnosed(ctx context.Context, s scenarios.Scenario, score *Sco
 	}
 	said := []string{status}
 	for _, c := range d.Causes {
-		score.Named = append(score.Named, c.Ref.String())
+		if name := c.Ref.String(); !slices.Contains(score.Named, name) { // both passes ask
+			score.Named = append(score.Named, name)
+		}
 		if !matches(s.Cause, c.Ref) {
 			score.wrong("diagnose named %s as a cause", c.Ref)
 			continue

@@ -98,22 +98,30 @@ func (r *Runner) Run(ctx context.Context, s scenarios.Scenario) (Score, error) {
 // run runs the passes of a drill, and reports whether the host may have been
 // broken by it.
 func (r *Runner) run(ctx context.Context, s scenarios.Scenario, score *Score) (broke bool, err error) {
-	// What earlier drills spent of the engine's budgets is not this one's.
-	if _, err := r.sh(ctx, s.Host, "watchdog resume"); err != nil {
-		return false, fmt.Errorf("before it: give back the budgets: %w", err)
-	}
-	if err := r.healthy(ctx, s.Host); err != nil {
+	if err := r.prepare(ctx, s.Host); err != nil {
 		return false, fmt.Errorf("before it: %w", err)
 	}
 	if s.Mode == scenarios.Heal || s.Mode == scenarios.Ask {
 		if err := r.bare(ctx, s, score); err != nil {
 			return true, fmt.Errorf("bare fix: %w", err)
 		}
-		if err := r.healthy(ctx, s.Host); err != nil {
+		if err := r.prepare(ctx, s.Host); err != nil {
 			return true, fmt.Errorf("after the bare fix: %w", err)
 		}
 	}
 	return true, r.free(ctx, s, score)
+}
+
+// prepare waits until the host is well, and gives back what the engine has spent
+// of its budgets: that is not the next pass's.
+func (r *Runner) prepare(ctx context.Context, host string) error {
+	if err := r.healthy(ctx, host); err != nil {
+		return err
+	}
+	if _, err := r.sh(ctx, host, "watchdog resume"); err != nil {
+		return fmt.Errorf("give back the budgets: %w", err)
+	}
+	return nil
 }
 
 // matches reports whether ref is the wanted cause; a row without a subject takes

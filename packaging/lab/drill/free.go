@@ -70,7 +70,7 @@ func (r *Runner) free(ctx context.Context, s scenarios.Scenario, score *Score) e
 func (r *Runner) atOnce(ctx context.Context, p *pass) (err error) {
 	// A frozen engine that is killed would be started again as if it had died
 	// at its work: where it may die, it runs.
-	freeze, thaw := "systemctl kill --kill-whom=main -s STOP "+engineUnit, "systemctl kill --kill-whom=main -s CONT "+engineUnit
+	freeze, thaw := "systemctl kill --kill-whom=main -s STOP "+engineUnit, thaw
 	if p.EngineRestarts {
 		freeze, thaw = "true", "true"
 	}
@@ -95,6 +95,10 @@ func (r *Runner) atOnce(ctx context.Context, p *pass) (err error) {
 	}
 	return r.settle(ctx, p.Scenario)
 }
+
+// thaw lets the engine's process go on. One that is gone is missed when it is
+// asked.
+const thaw = "{ systemctl kill --kill-whom=main -s CONT " + engineUnit + " 2>/dev/null || true; }"
 
 // frozen is how long the engine's process may stand still: its service manager
 // ends it after 30 seconds without a sign of life.
@@ -162,8 +166,8 @@ func (p *pass) judge(attempts []rules.Attempt) {
 	if n := len(attempts); n < p.Acts.Least || n > p.Acts.Most {
 		score.wrong("%d attempts, %s", n, wanted(p.Acts))
 	}
+	p.book(attempts)
 	for i, a := range attempts {
-		score.Acted = append(score.Acted, a.Fault.String())
 		last := i == len(attempts)-1
 		switch {
 		case !p.mayActOn(a.Fault):
@@ -175,13 +179,19 @@ func (p *pass) judge(attempts []rules.Attempt) {
 	if len(attempts) == 0 {
 		return
 	}
-	first, last := attempts[0], attempts[len(attempts)-1]
+	first, last := attempts[min(p.acts, len(attempts)-1)], attempts[len(attempts)-1]
 	if p.Mode == scenarios.Heal {
 		score.Detect = max(0, first.Seen.Sub(p.broken).Seconds())
 		p.from = first.Seen
 	}
 	score.Confirm = max(0, first.At.Sub(p.from).Seconds())
 	score.Heal = last.Ended.Sub(first.At).Seconds()
+}
+
+func (p *pass) book(attempts []rules.Attempt) {
+	for _, a := range attempts {
+		p.score.Acted = append(p.score.Acted, a.Fault.String())
+	}
 }
 
 // mayActOn reports whether an attempt against fault is the row's: against its

@@ -31,13 +31,16 @@ func (r *Runner) status(ctx context.Context, host string) (engine.Snapshot, erro
 			return snap, nil
 		}
 		if time.Since(start) > comeback || !pause(ctx) {
-			return snap, fmt.Errorf("the engine on %s does not answer: %w; %s", host, err, r.lastWords(context.WithoutCancel(ctx), host, start.Add(-patience)))
+			return snap, fmt.Errorf("the engine on %s does not answer: %w; %s", host, err, r.lastWords(context.WithoutCancel(ctx), host, start.Add(-recent)))
 		}
 	}
 }
 
 // comeback is how long an engine that does not answer is waited for.
 const comeback = 20 * time.Second
+
+// recent is how far back the end of an engine that does not answer is looked for.
+const recent = 30 * time.Second
 
 // lastWords is what the service manager says of the engine's end.
 func (r *Runner) lastWords(ctx context.Context, host string, since time.Time) string {

@@ -12,6 +12,10 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"watchdog/packaging/lab"
 )
 
 // A record is one line of what is kept of a lab's drills, in a file that goes
@@ -24,11 +28,13 @@ type record struct {
 	Score    Score     `json:"score"`
 }
 
-// A record book is the file of a lab's scores.
+// A recordBook is the file of a lab's scores. While it is open no other drill is
+// run in the lab: two faults at a time would be nobody's.
 type recordBook struct {
-	path     string
+	f        *os.File
 	programs string
 	scores   map[string]Score // the newest of these programs, by ID
+	cut      bool             // the file ends in the middle of a line
 }
 
 // open reads what is kept. It fails where the lab is not up.
@@ -45,11 +51,35 @@ func (r *Runner) open(ctx context.Context) (*recordBook, error) {
 	if host != own {
 		fmt.Fprintln(r.Log, "the program in the hosts is another than this one; watchdog lab up puts this one there")
 	}
-	b := &recordBook{path: r.Lab.Keeps("drills.jsonl"), programs: own + " " + host, scores: map[string]Score{}}
-	data, err := os.ReadFile(b.path)
-	if err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("read the scores of earlier drills: %w", err)
+	return openBook(r.Lab.Keeps("drills.jsonl"), own+" "+host)
+}
+
+// openBook reads the scores of the given programs; there may be none.
+func openBook(path, programs string) (*recordBook, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open the scores of earlier drills: %w", err)
 	}
+	b := &recordBook{f: f, programs: programs, scores: map[string]Score{}}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = &lab.Refusal{Reason: "wait for the other drill that is being run in this lab"}
+	}
+	if err == nil {
+		err = b.read()
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return b, nil
+}
+
+func (b *recordBook) read() error {
+	data, err := io.ReadAll(b.f)
+	if err != nil {
+		return fmt.Errorf("read the scores of earlier drills: %w", err)
+	}
+	b.cut = len(data) > 0 && data[len(data)-1] != '\n'
 	for line := range bytes.Lines(data) {
 		var rec record
 		// A line cut short by a crash is a drill to be run again.
@@ -57,7 +87,7 @@ func (r *Runner) open(ctx context.Context) (*recordBook, error) {
 			b.scores[rec.Score.ID] = rec.Score
 		}
 	}
-	return b, nil
+	return nil
 }
 
 // passed returns the newest score of a drill, if it passed.
@@ -72,16 +102,18 @@ func (b *recordBook) add(s Score) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(b.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err == nil {
-		_, err = f.Write(append(line, '\n'))
-		err = errors.Join(err, f.Close())
+	line = append(line, '\n')
+	if b.cut {
+		line = append([]byte{'\n'}, line...)
 	}
-	if err != nil {
+	if _, err := b.f.Write(line); err != nil {
 		return fmt.Errorf("keep the score of %s: %w", s.ID, err)
 	}
+	b.cut = false
 	return nil
 }
+
+func (b *recordBook) close() error { return b.f.Close() }
 
 // ownHash is the hash of the program that is running.
 func ownHash() (string, error) {

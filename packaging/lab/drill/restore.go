@@ -31,7 +31,7 @@ func (r *Runner) restore(ctx context.Context, s scenarios.Scenario, broke bool) 
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 	}
-	_, err := r.sh(ctx, s.Host, "rm -f "+hold+"; systemctl kill --kill-whom=main -s CONT "+engineUnit+" 2>/dev/null; systemctl start "+engineUnit)
+	_, err := r.sh(ctx, s.Host, "rm -f "+hold+"; "+thaw+"; systemctl start "+engineUnit)
 	if broke {
 		_, fixed := r.sh(ctx, s.Host, s.Free+"\n"+s.Fix)
 		err = errors.Join(err, r.outside(ctx, s.OutsideFix), fixed)

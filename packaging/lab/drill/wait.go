@@ -27,7 +27,7 @@ const (
 func (r *Runner) await(ctx context.Context, p *pass) ([]rules.Attempt, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var since time.Time
+	var since, stuck time.Time
 	var attempts []rules.Attempt
 	for {
 		snap, err := r.status(ctx, p.Host)
@@ -44,10 +44,34 @@ func (r *Runner) await(ctx context.Context, p *pass) ([]rules.Attempt, error) {
 		case time.Since(since) > quiet:
 			return attempts, nil
 		}
+		switch {
+		case !waitsForPerson(snap):
+			stuck = time.Time{}
+		case stuck.IsZero():
+			stuck = time.Now()
+		case time.Since(stuck) > still:
+			return attempts, fmt.Errorf("the engine leaves it to a person: %s", faults(snap))
+		}
 		if !pause(ctx) {
 			return attempts, fmt.Errorf("state %s after %s: %s", snap.State, patience, faults(snap))
 		}
 	}
+}
+
+// waitsForPerson reports whether the engine will do nothing more by itself while
+// a drill waits for it.
+func waitsForPerson(snap engine.Snapshot) bool {
+	n := 0
+	for _, f := range snap.Faults {
+		a := f.Action
+		switch {
+		case a.Kind == rules.Report, a.Kind == rules.Asking, a.Kind == rules.GaveUp && (a.Until.IsZero() || a.Until.Sub(snap.At) > patience):
+			n++
+		case f.Verdict != rules.Symptom:
+			return false
+		}
+	}
+	return n > 0 && snap.Healing == nil
 }
 
 // held waits until the engine has come to what the row wants of it, holds it to
@@ -70,10 +94,10 @@ func (r *Runner) held(ctx context.Context, p *pass) error {
 	}
 	p.score.Detect = max(0, seen.Sub(p.broken).Seconds())
 	p.explained, p.seen = f.Explains, true
-	for _, a := range attempts {
-		p.score.Acted = append(p.score.Acted, a.Fault.String())
-	}
 	p.acts = len(attempts)
+	if p.Mode == scenarios.Report { // else they are booked at the end
+		p.book(attempts)
+	}
 	if err := r.handsOff(ctx, p, still); err != nil || !p.score.Passed() {
 		return err
 	}
@@ -134,10 +158,14 @@ func (r *Runner) standing(ctx context.Context, p *pass) (engine.Snapshot, error)
 	}
 }
 
-// before is how many attempts may be made before a person is waited for.
+// before is how many attempts may be made before a person is waited for: none,
+// but where giving up is what is wanted.
 func (p *pass) before() scenarios.Range {
-	if p.Mode == scenarios.Report {
+	switch {
+	case p.Mode == scenarios.Report:
 		return p.Acts
+	case p.Action == rules.GaveUp:
+		return scenarios.Range{Least: 1, Most: p.Acts.Most - 1}
 	}
 	return scenarios.Range{}
 }
