@@ -36,6 +36,7 @@ func keycloakProbes(s Stack) []probes.Probe {
 			Address: s.KeycloakAddr(), URL: s.PublicURL(), Realm: s.Realm.Name, Client: AdminClient,
 			Secret: SecretService, Audience: realmAdmin, Database: database,
 		},
+		keycloak.Admins{Service: "keycloak", Database: database},
 		keycloak.Realm{Admin: s.Admin(host.Secret{}), Secret: SecretService, Clients: s.clients()},
 		nginx.Config{
 			Address: s.Self.Address, Upstream: s.KeycloakAddr(), Webroot: s.ACME.Webroot,

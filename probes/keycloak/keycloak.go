@@ -2,7 +2,8 @@
 // wrong alone: its management interface ([Ready]), why it did not start
 // ([Start]), what overrides its configuration file ([Environment]), the public
 // documents as users and the loopback get them ([Issuer]), a token of its own
-// service account ([Token]), and the realm's clients ([Realm]).
+// service account ([Token]), the realm's clients ([Realm]), and whether a person
+// can still administer it ([Admins]).
 //
 // Where it stands: Stack ─▶ [probes ─▶ findings] ─▶ Diagnose.
 //
@@ -52,6 +53,8 @@ const (
 	IssuerPlainHTTP   probes.Code = "issuer.plain-http"
 	IssuerWrongPath   probes.Code = "issuer.wrong-path"
 	PlainHTTP         probes.Code = "tls.plain-http"
+
+	AdminLockedOut probes.Code = "admin.locked-out"
 
 	TokenUnavailable    probes.Code = "token.unavailable"
 	TokenClientRejected probes.Code = "token.client-rejected"
