@@ -13,8 +13,9 @@ import (
 )
 
 // KeycloakEnv takes variables that override keycloak.conf out of Keycloak's
-// drop-ins, and restarts it. Nothing else in these files changes. A file of
-// variables is left alone: other programs may read it.
+// drop-ins, and restarts it, also where it only still runs with such a variable.
+// Nothing else in these files changes. A file of variables is left alone: other
+// programs may read it.
 type KeycloakEnv struct{ Server KeycloakServer }
 
 // Spec implements [Remedy].
@@ -28,7 +29,7 @@ func (r KeycloakEnv) Spec() Spec {
 // Plan implements [Remedy].
 func (r KeycloakEnv) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	unit := h.Facts.Layout.Unit("keycloak")
-	overrides, err := h.Overrides(unit, r.Server.conf())
+	overrides, err := h.Overrides(ctx, unit, r.Server.conf())
 	if errors.Is(err, fs.ErrNotExist) {
 		return Plan{}, nil // nothing that could be overridden yet
 	}
@@ -47,11 +48,11 @@ func (r KeycloakEnv) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 		return Plan{}, nil
 	}
 	edits, err := withoutOptions(h, unit, options)
-	if err != nil || len(edits) == 0 {
+	if err != nil {
 		return Plan{}, err
 	}
 	p := Plan{Edits: edits}
-	p.Effects, err = r.Server.follow(ctx, h, true, false, true)
+	p.Effects, err = r.Server.follow(ctx, h, len(edits) > 0, false, true)
 	return p, err
 }
 

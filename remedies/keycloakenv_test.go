@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"watchdog/probes/host"
 	"watchdog/probes/host/hosttest"
 	"watchdog/remedies"
 	"watchdog/remedies/remedytest"
@@ -51,6 +52,17 @@ func TestKeycloakEnv(t *testing.T) {
 	} {
 		same(t, name, want, content(m, name))
 	}
+}
+
+// TestKeycloakEnvRestarts: a server that still runs with what nobody sets any
+// more is restarted, and nothing else is done.
+func TestKeycloakEnvRestarts(t *testing.T) {
+	m := overridden(t)
+	m.Change(
+		hosttest.Service(host.Unit{Name: "keycloak.service", State: host.Running, PID: 7}),
+		hosttest.File("/proc/7/environ", "PATH=/bin\x00KC_HTTP_HOST=::\x00"),
+	)
+	same(t, "lines", []string{"restart keycloak.service"}, plan(t, kcEnv(), m).Lines())
 }
 
 // TestKeycloakEnvLeavesAlone: what does not override the file, what others may

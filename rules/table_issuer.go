@@ -82,9 +82,10 @@ var issuerTable = []Rule{
 		Explain: "The issuer names a port that no client asked for, so tokens carry another issuer than applications expect. keycloak.conf has a " +
 			"hostname without scheme: the issuer is then made of whatever a request says. It has to be the whole URL.",
 		DependsOn: append(fromLocal(keycloak.IssuerPortLeak), overridden("KC_HOSTNAME", "KC_HOSTNAME_STRICT")...),
-		Remedies:  []string{"keycloak.conf"},
-		Fix:       []string{"grep -n ^hostname /etc/keycloak/keycloak.conf    # wanted: hostname=https://NAME", "systemctl restart keycloak"},
-		Drill:     "kc-issuer-port",
+		// The file may have been put right since it was read.
+		Remedies: []string{"keycloak.conf", "service.keycloak.restart"},
+		Fix:      []string{"grep -n ^hostname /etc/keycloak/keycloak.conf    # wanted: hostname=https://NAME", "systemctl restart keycloak"},
+		Drill:    "kc-issuer-port",
 	},
 	{
 		Code: keycloak.IssuerPlainHTTP, Title: "The issuer begins with http://", Severity: Critical,
@@ -92,9 +93,10 @@ var issuerTable = []Rule{
 			"The hostname in keycloak.conf begins with http://, or is no full URL and Keycloak was asked over a plain listener. A realm that wants " +
 			"TLS of everybody then refuses every request, over TLS too.",
 		DependsOn: append(fromLocal(keycloak.IssuerPlainHTTP), overridden("KC_HOSTNAME", "KC_HOSTNAME_STRICT")...),
-		Remedies:  []string{"keycloak.conf"},
-		Fix:       []string{"grep -n -e ^hostname -e ^http-enabled /etc/keycloak/keycloak.conf", "systemctl restart keycloak"},
-		Drill:     "kc-issuer-http",
+		// The file may have been put right since it was read.
+		Remedies: []string{"keycloak.conf", "service.keycloak.restart"},
+		Fix:      []string{"grep -n -e ^hostname -e ^http-enabled /etc/keycloak/keycloak.conf", "systemctl restart keycloak"},
+		Drill:    "kc-issuer-http",
 	},
 	{
 		Code: keycloak.IssuerWrongPath, Title: "The issuer is another one than it should be", Severity: Critical,

@@ -106,9 +106,9 @@ var serverTable = []Rule{
 	},
 	{
 		Code: keycloak.EnvOverridesFile, Title: "A drop-in's variable overrides keycloak.conf", Severity: Warning, Mode: Ask,
-		Explain: "Variable {subject} in a drop-in of Keycloak's unit counts more than keycloak.conf and says something else: the file no longer " +
-			"says what the server does, and writing it again changes nothing. Somebody put it there, perhaps for a reason, so a person decides. " +
-			"Only the variable is taken out of the drop-in, the rest stays.",
+		Explain: "Variable {subject} in a drop-in of Keycloak's unit, or left in the running server, counts more than keycloak.conf and says " +
+			"something else: writing the file again changes nothing. Somebody put it there, perhaps for a reason, so a person decides. Only the " +
+			"variable is taken out of the drop-in, the rest stays.",
 		Remedies: []string{"keycloak.env"},
 		Fix:      []string{"systemctl cat keycloak | grep -n KC", "watchdog heal keycloak.env-overrides-file    # takes it out and restarts Keycloak"},
 		Drill:    "kc-env-override",

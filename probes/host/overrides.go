@@ -1,7 +1,10 @@
 package host
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +22,9 @@ type Override struct {
 	Key, Want string
 	// Set is what counts: of several the last.
 	Set Variable
+	// Running says that no file sets it any more, and the server still runs
+	// with it: Set.File is its environment, below /proc.
+	Running bool
 }
 
 // otherFile is the variable that names a configuration file in place of the
@@ -49,8 +55,10 @@ func variableOf(key string) string {
 // one that the file is silent about.
 //
 // What stands in the unit's own file below [SystemUnits] is left out: the
-// program writes that, and puts it back.
-func (h *Host) Overrides(unit, conf string) ([]Override, error) {
+// program writes that, and puts it back. What the files set counts from the next
+// start on, what the running server was started with until then; who may not
+// read that judges by the files alone.
+func (h *Host) Overrides(ctx context.Context, unit, conf string) ([]Override, error) {
 	data, err := h.FS.ReadFile(conf)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", conf, err)
@@ -63,16 +71,21 @@ func (h *Host) Overrides(unit, conf string) ([]Override, error) {
 	if err != nil {
 		return nil, err
 	}
-	last := map[string]Variable{}
-	for _, v := range set {
-		if option, ok := OptionOf(v.Name); ok {
-			last[option] = v
-		}
+	running, err := h.environ(ctx, unit)
+	if err != nil {
+		return nil, err
 	}
+	last, now := options(set), options(running)
 	var out []Override
 	add := func(option, key, want string) {
-		if v, ok := last[option]; ok && v.Value != want && v.File != SystemUnits+"/"+unit {
+		v, ok := last[option]
+		r, runs := now[option]
+		switch {
+		case ok && v.File == SystemUnits+"/"+unit:
+		case ok && v.Value != want:
 			out = append(out, Override{Option: option, Key: key, Want: want, Set: v})
+		case runs && r.Value != want:
+			out = append(out, Override{Option: option, Key: key, Want: want, Set: r, Running: true})
 		}
 	}
 	for _, key := range file.Keys() {
@@ -81,5 +94,40 @@ func (h *Host) Overrides(unit, conf string) ([]Override, error) {
 	}
 	add(otherFile, "", conf)
 	slices.SortFunc(out, func(a, b Override) int { return strings.Compare(a.Option, b.Option) })
+	return out, nil
+}
+
+// options are the variables that give Keycloak an option, by option.
+func options(set []Variable) map[string]Variable {
+	out := map[string]Variable{}
+	for _, v := range set {
+		if option, ok := OptionOf(v.Name); ok {
+			out[option] = v
+		}
+	}
+	return out
+}
+
+// environ lists what a unit's main process was started with; nothing where it
+// does not run, or may not be looked at.
+func (h *Host) environ(ctx context.Context, unit string) ([]Variable, error) {
+	u, err := h.Init.Unit(ctx, unit)
+	if err != nil || u.PID == 0 {
+		return nil, err
+	}
+	name := fmt.Sprintf("/proc/%d/environ", u.PID)
+	data, err := h.FS.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the environment of %s: %w", unit, err)
+	}
+	var out []Variable
+	for set := range strings.SplitSeq(string(data), "\x00") {
+		if key, value, ok := strings.Cut(set, "="); ok {
+			out = append(out, Variable{Name: key, Value: value, File: name})
+		}
+	}
 	return out, nil
 }

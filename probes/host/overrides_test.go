@@ -87,7 +87,7 @@ func TestOverrides(t *testing.T) {
 				hosttest.File(xDropIn+"a.conf", "[Service]\n"+c.dropIn+"\n"),
 				hosttest.File("/etc/default/x", "KC_HTTP_HOST=0.0.0.0\n"),
 			)
-			got, err := h.Overrides("x.service", conf)
+			got, err := h.Overrides(t.Context(), "x.service", conf)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +96,7 @@ func TestOverrides(t *testing.T) {
 			}
 		})
 	}
-	if _, err := hosttest.New().Overrides("x.service", conf); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := hosttest.New().Overrides(t.Context(), "x.service", conf); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without the file: %v", err)
 	}
 }

@@ -41,7 +41,7 @@ func (e Environment) Observe(ctx context.Context, h *host.Host) ([]probes.Findin
 		return nil, err
 	}
 	unit := h.Facts.Layout.Unit(e.Service)
-	all, err := h.Overrides(unit, e.Conf)
+	all, err := h.Overrides(ctx, unit, e.Conf)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,11 @@ func (e Environment) found(unit string, o host.Override) probes.Finding {
 		f.Code, f.Summary = EnvFileOverrides, "in a file of variables "+o.Set.Name+" overrides "+o.Key+" of keycloak.conf"
 		command = "grep -n KC " + o.Set.File
 	}
+	source := fmt.Sprintf("%s:%d", o.Set.File, o.Set.Line)
+	if o.Running {
+		f.Summary = "Keycloak still runs with " + o.Set.Name + ", which overrides " + o.Key + " of keycloak.conf"
+		source, command = o.Set.File, "tr '\\0' '\\n' < "+o.Set.File+" | grep ^KC"
+	}
 	want := o.Key + "=" + o.Want + " of " + e.Conf
 	if o.Key == "" {
 		f.Summary = o.Set.Name + " makes Keycloak read another file than keycloak.conf"
@@ -69,7 +74,7 @@ func (e Environment) found(unit string, o host.Override) probes.Finding {
 		want, got = o.Key+" of "+e.Conf, o.Set.Name+" with another value"
 	}
 	f.Evidence = []probes.Evidence{{
-		Source: fmt.Sprintf("%s:%d", o.Set.File, o.Set.Line), Want: clip(unsecret(want), 300), Got: clip(unsecret(got), 300), Command: command,
+		Source: source, Want: clip(unsecret(want), 300), Got: clip(unsecret(got), 300), Command: command,
 	}}
 	return f
 }
