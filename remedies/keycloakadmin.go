@@ -153,7 +153,7 @@ func (s adminAccess) Do(ctx context.Context, w Hands, h *host.Host) error {
 		return err
 	}
 	if !works {
-		if err := s.account(ctx, w, h, master); err != nil {
+		if err := s.account(ctx, h, master); err != nil {
 			return err
 		}
 	}
@@ -164,33 +164,24 @@ func (s adminAccess) Do(ctx context.Context, w Hands, h *host.Host) error {
 }
 
 // account lets the service account in, and proves it. One that only had to wait
-// for its realm, or for the scopes by which its roles reach its token, is left
-// as it is: it may change neither while it is kept out.
-func (s adminAccess) account(ctx context.Context, w Hands, h *host.Host, master masterRealm) error {
-	version, err := s.Server.installed(h)
-	if err != nil {
+// for its realm is left as it is.
+func (s adminAccess) account(ctx context.Context, h *host.Host, master masterRealm) error {
+	if err := master.realm(ctx, s.Realm); err != nil {
 		return err
 	}
-	scopes, err := builtinScopes(version)
-	if err != nil {
+	h.AdminForget(s.service)
+	if works, err := s.works(ctx, h); works || err != nil {
 		return err
 	}
-	for _, let := range []func() error{
-		func() error { return master.realm(ctx, s.Realm) },
-		func() error {
-			return realmStep{object: realmScopes{scopes}, as: master.as, realm: url.PathEscape(s.Realm.Name)}.Do(ctx, w, h)
-		},
-		func() error { return master.serviceAccount(ctx, s.Realm, s.service) },
-	} {
-		if err := let(); err != nil {
-			return err
-		}
-		h.AdminForget(s.service)
-		if works, err := s.works(ctx, h); works || err != nil {
-			return err
-		}
+	if err := master.serviceAccount(ctx, s.Realm, s.service); err != nil {
+		return err
 	}
-	return fmt.Errorf("make service account %s: it was made and is refused", s.service.Client)
+	h.AdminForget(s.service)
+	works, err := s.works(ctx, h)
+	if err == nil && !works {
+		err = fmt.Errorf("make service account %s: it was made and is refused", s.service.Client)
+	}
+	return err
 }
 
 // left returns the temporary service account whose secret is written down, if

@@ -155,22 +155,10 @@ func TestKeycloakAdminKilled(t *testing.T) {
 // what people made stays.
 func TestKeycloakAdminHeals(t *testing.T) {
 	for name, harm := range map[string]func(k *fakeKeycloak){
-		"realm disabled":      func(k *fakeKeycloak) { k.Realms["breath"].Fields["enabled"] = false },
-		"client deleted":      func(k *fakeKeycloak) { k.Realms["breath"].Clients = k.Realms["breath"].Clients[:1] },
-		"another secret":      func(k *fakeKeycloak) { k.client("breath", "watchdog")["secret"] = "x" },
-		"its role taken":      func(k *fakeKeycloak) { k.Realms["breath"].Users[0]["clientRoles"] = nil },
-		"scope roles emptied": func(k *fakeKeycloak) { delete(find(k.Realms["breath"].Scopes, "name", "roles"), "protocolMappers") },
-		"scope roles deleted": func(k *fakeKeycloak) {
-			r := k.Realms["breath"]
-			r.Scopes = without(r.Scopes, idOf(find(r.Scopes, "name", "roles")))
-		},
-		"scope roles not its own": func(k *fakeKeycloak) { k.client("breath", "watchdog")["defaults"] = []string{} },
-		"scope roles optional": func(k *fakeKeycloak) {
-			r, c := k.Realms["breath"], k.client("breath", "watchdog")
-			roles := idOf(find(r.Scopes, "name", "roles"))
-			c["defaults"], c["optionals"] = []string{}, []string{roles}
-			r.Defaults, r.Optionals = []string{}, []string{roles}
-		},
+		"realm disabled":    func(k *fakeKeycloak) { k.Realms["breath"].Fields["enabled"] = false },
+		"client deleted":    func(k *fakeKeycloak) { k.Realms["breath"].Clients = k.Realms["breath"].Clients[:1] },
+		"another secret":    func(k *fakeKeycloak) { k.client("breath", "watchdog")["secret"] = "x" },
+		"its role taken":    func(k *fakeKeycloak) { k.Realms["breath"].Users[0]["clientRoles"] = nil },
 		"realm deleted":     func(k *fakeKeycloak) { delete(k.Realms, "breath") },
 		"a rescuer is left": func(k *fakeKeycloak) { k.addUser("master", object{"username": "rescue-1", "temporary": true}) },
 		"a bootstrap is left": func(k *fakeKeycloak) {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -153,10 +152,7 @@ func (k *fakeKeycloak) may(bearer, realm string) (status int) {
 	if own == "master" && c["attributes"] != nil {
 		return 0
 	}
-	// Roles reach a token by the mappers of scope roles.
-	roles := find(k.Realms[own].Scopes, "name", "roles")
-	if own == realm && user != nil && strings.Contains(fmt.Sprint(user["clientRoles"]), "realm-admin") &&
-		strings.Contains(fmt.Sprint(roles["protocolMappers"]), "oidc-usermodel-client-role-mapper") && slices.Contains(texts(c["defaults"]), idOf(roles)) {
+	if own == realm && user != nil && strings.Contains(fmt.Sprint(user["clientRoles"]), "realm-admin") {
 		return 0
 	}
 	return http.StatusForbidden
