@@ -53,19 +53,3 @@ func summaryOf(r probes.Result, ref rules.Ref) string {
 	}
 	return ""
 }
-
-// askers lists the probes that found the cause or what ends with it.
-func (e *Engine) askers(d rules.Diagnosis, ending []rules.Ref) []string {
-	out := slices.Clone(d.Probes)
-	for _, other := range e.core.Diagnoses {
-		if !slices.Contains(ending, other.Fault) {
-			continue
-		}
-		for _, p := range other.Probes {
-			if !slices.Contains(out, p) {
-				out = append(out, p)
-			}
-		}
-	}
-	return out
-}
