@@ -14,16 +14,18 @@ import (
 
 	"watchdog/probes/host"
 	"watchdog/probes/host/hosttest"
+	"watchdog/probes/host/pgsql"
 	"watchdog/remedies"
 )
 
 // realDB is [host.DB] on the test's own server.
 type realDB struct {
-	dir string
+	dir  string
+	port int
 }
 
 func (d realDB) connect(ctx context.Context, role, database string) (*pgconn.PgConn, error) {
-	return pgconn.Connect(ctx, fmt.Sprintf("host=%s port=5471 user=%s dbname=%s sslmode=disable", d.dir, role, database))
+	return pgconn.Connect(ctx, fmt.Sprintf("host=%s port=%d user=%s dbname=%s sslmode=disable", d.dir, d.port, role, database))
 }
 
 // Query implements [host.DB].
@@ -33,20 +35,7 @@ func (d realDB) Query(ctx context.Context, database, statement string, args ...a
 		return nil, err
 	}
 	defer conn.Close(ctx)
-	var params [][]byte
-	for _, a := range args {
-		params = append(params, fmt.Append(nil, a))
-	}
-	result := conn.ExecParams(ctx, statement, params, nil, nil, nil).Read()
-	var rows [][]string
-	for _, r := range result.Rows {
-		var row []string
-		for _, v := range r {
-			row = append(row, string(v))
-		}
-		rows = append(rows, row)
-	}
-	return rows, result.Err
+	return pgsql.Query(ctx, conn, statement, args...)
 }
 
 // stocked starts a server with Keycloak's role and database, somebody else's table
@@ -58,7 +47,7 @@ func stocked(t *testing.T) (*Hands, realDB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := realDB{facts.Layout.PostgresSock}
+	db := realDB{facts.Layout.PostgresSock, facts.Layout.PostgresPort}
 	w.h.DB = db
 	if err := os.WriteFile(facts.Layout.PostgresData+"/pg_hba.conf", []byte("local all all trust\n"), 0o644); err != nil {
 		t.Fatal(err)

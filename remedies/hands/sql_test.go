@@ -8,16 +8,13 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"watchdog/packaging/lab/need"
 	"watchdog/probes/host/hosttest"
+	"watchdog/probes/host/pgsql"
 	"watchdog/remedies"
 )
 
@@ -25,63 +22,19 @@ import (
 // returns hands for a machine that has it and what else is given.
 func cluster(t *testing.T, with ...hosttest.Option) *Hands {
 	t.Helper()
-	need.Program(t, "/usr/lib/postgresql/*/bin/initdb", "postgresql-15")
-	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	pg, err := user.Lookup("postgres")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := bins[len(bins)-1]
-	major := filepath.Base(filepath.Dir(bin))
-	dir, err := os.MkdirTemp("", "pg") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	as, err := credential(pg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chown(dir, int(as.Uid), int(as.Gid)); err != nil {
-		t.Fatal(err)
-	}
-	command := func(name string, args ...string) *exec.Cmd {
-		cmd := exec.Command(bin+"/"+name, args...)
-		cmd.Dir, cmd.Env = dir, []string{"PATH=" + binPath, "LANG=C.UTF-8"}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
-		return cmd
-	}
-	if out, err := command("initdb", "-D", dir+"/data", "--no-sync", "--auth=peer").CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v: %s", err, out)
-	}
-	for name, text := range map[string]string{
-		"pg_hba.conf": "local all postgres peer map=admins\n", "pg_ident.conf": "admins root postgres\n",
-	} {
-		if err := os.WriteFile(dir+"/data/"+name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	server := command("postgres", "-D", dir+"/data", "-k", dir, "-p", "5471", "-c", "listen_addresses=", "-F")
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Signal(syscall.SIGINT) // fast shutdown
-		_ = server.Wait()
-	})
-	socket := dir + "/.s.PGSQL.5471"
+	c := need.PostgreSQL(t)
+	c.File("pg_hba.conf", "local all postgres peer map=admins")
+	c.File("pg_ident.conf", "admins root postgres")
+	c.Start("")
+	socket := pgsql.Socket(c.Dir, c.Port)
 	w := New(hosttest.New(append(with,
-		hosttest.File("/etc/postgresql/"+major+"/main/postgresql.conf", "unix_socket_directories = '"+dir+"'\nport = 5471\ndata_directory = '"+dir+"/data'\n"),
+		hosttest.File("/etc/postgresql/"+c.Major+"/main/postgresql.conf", fmt.Sprintf("unix_socket_directories = '%s'\nport = %d\ndata_directory = '%s'\n", c.Dir, c.Port, c.Data)),
 		hosttest.Serve("unix "+socket, through(socket)),
 	)...), Options{})
-	for range 200 { // until it accepts
-		if err = w.Exec(t.Context(), "postgres", "select 1"); err == nil {
-			return w
-		}
-		time.Sleep(50 * time.Millisecond)
+	if err := w.Exec(t.Context(), "postgres", "select 1"); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal(err)
-	return nil
+	return w
 }
 
 // through serves a connection by passing it on to a real socket.
