@@ -108,67 +108,48 @@ func (l *Lab) connect(n node) error {
 
 // Pull pulls a node's cable: it sees no carrier.
 func (l *Lab) Pull(name string) error {
-	n, err := findNode(name)
-	if err != nil {
-		return err
-	}
-	return l.at(router, func(h *netlink.Handle) error {
-		v, err := h.LinkByName(link(n.name))
-		if err != nil {
-			return err
-		}
-		return h.LinkSetDown(v)
-	})
+	return l.atCable(name, func(h *netlink.Handle, _ node, end netlink.Link) error { return h.LinkSetDown(end) })
 }
 
 // Plug puts the cable back, with what the router lost by the pull: its address
 // on that link and the route to the node.
 func (l *Lab) Plug(name string) error {
-	n, err := findNode(name)
-	if err != nil {
-		return err
-	}
-	return l.at(router, func(h *netlink.Handle) error {
-		v, err := h.LinkByName(link(n.name))
-		if err != nil {
-			return err
-		}
-		return errors.Join(h.LinkSetUp(v), h.AddrReplace(v, address(gateway, 64)),
-			h.RouteReplace(&netlink.Route{LinkIndex: v.Attrs().Index, Dst: subnet(n.address, 128)}))
+	return l.atCable(name, func(h *netlink.Handle, n node, end netlink.Link) error {
+		return errors.Join(h.LinkSetUp(end), h.AddrReplace(end, address(gateway, 64)),
+			h.RouteReplace(&netlink.Route{LinkIndex: end.Attrs().Index, Dst: subnet(n.address, 128)}))
 	})
 }
 
 // Claim gives a host's address to the router too, on the link between them: for
 // the host, another machine has it.
 func (l *Lab) Claim(name string) error {
-	n, err := findNode(name)
-	if err != nil {
-		return err
-	}
-	return l.at(router, func(h *netlink.Handle) error {
-		v, err := h.LinkByName(link(n.name))
-		if err != nil {
-			return err
-		}
-		return h.AddrReplace(v, claimed(n))
+	return l.atCable(name, func(h *netlink.Handle, n node, end netlink.Link) error {
+		return h.AddrReplace(end, claimed(n))
 	})
 }
 
 // Yield takes the address from the router again.
 func (l *Lab) Yield(name string) error {
+	return l.atCable(name, func(h *netlink.Handle, n node, end netlink.Link) error {
+		if err := h.AddrDel(end, claimed(n)); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return err
+		}
+		return nil
+	})
+}
+
+// atCable gives f a node and the router's end of its cable.
+func (l *Lab) atCable(name string, f func(h *netlink.Handle, n node, end netlink.Link) error) error {
 	n, err := findNode(name)
 	if err != nil {
 		return err
 	}
 	return l.at(router, func(h *netlink.Handle) error {
-		v, err := h.LinkByName(link(n.name))
+		end, err := h.LinkByName(link(n.name))
 		if err != nil {
 			return err
 		}
-		if err := h.AddrDel(v, claimed(n)); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-			return err
-		}
-		return nil
+		return f(h, n, end)
 	})
 }
 
