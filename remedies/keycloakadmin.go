@@ -110,12 +110,13 @@ func (s adminAccess) works(ctx context.Context, h *host.Host) (bool, error) {
 	return realm.Enabled, nil
 }
 
-// temporaryQuery counts the identities in master that a bootstrap made. It is
+// temporaryQuery counts the identities in master that a bootstrap made, its tables
+// named in full as for every session of the superuser. It is
 // the marks of Keycloak 26 and later.
-const temporaryQuery = `select 1 from realm r where r.name = 'master' and (
-	exists (select from user_entity u join user_attribute a on a.user_id = u.id
+const temporaryQuery = `select 1 from public.realm r where r.name = 'master' and (
+	exists (select from public.user_entity u join public.user_attribute a on a.user_id = u.id
 		where u.realm_id = r.id and a.name = 'is_temporary_admin' and a.value = 'true') or
-	exists (select from client c join client_attributes a on a.client_id = c.id
+	exists (select from public.client c join public.client_attributes a on a.client_id = c.id
 		where c.realm_id = r.id and a.name = 'is_temporary_admin' and a.value = 'true'))`
 
 // temporaries reports whether there are temporary administrators in master,

@@ -5,19 +5,17 @@ import (
 	"slices"
 	"strings"
 
+	"watchdog/probes/format/unitfile"
 	"watchdog/probes/host"
 )
 
 // bootstrapName is a variable that once made Keycloak's first administrator.
-const bootstrapName = `(?:KC_BOOTSTRAP_[A-Z_]+|KEYCLOAK_ADMIN(?:_PASSWORD)?)=`
+const bootstrapName = `(?:KC_BOOTSTRAP_[A-Z_]+|KEYCLOAK_ADMIN(?:_PASSWORD)?)`
 
 var (
-	// bootstrapWord is such an assignment in an Environment= line.
-	bootstrapWord = regexp.MustCompile(`^["']?` + bootstrapName)
-	// bootstrapLine is one in a file of variables, or in a shell's.
-	bootstrapLine = regexp.MustCompile(`^\s*(?:export\s+)?` + bootstrapName + `(.*)`)
-	// unitWord is one word of a unit's line, quoted or not.
-	unitWord = regexp.MustCompile(`"(?:\\.|[^"\\])*"|'[^']*'|\S+`)
+	bootstrapVariable = regexp.MustCompile(`^` + bootstrapName + `$`)
+	// bootstrapLine is one set in a file of variables, or in a shell's.
+	bootstrapLine = regexp.MustCompile(`^\s*(?:export\s+)?` + bootstrapName + `=(.*)`)
 )
 
 // withoutBootstrap takes bootstrap credentials out of Keycloak's drop-ins, of
@@ -76,33 +74,17 @@ func stripped(h *host.Host, name string, strip func(string) (string, []host.Secr
 // stripUnit removes bootstrap variables from the Environment= lines of a unit,
 // and returns what they were set to.
 func stripUnit(text string) (string, []host.Secret) {
-	var kept strings.Builder
-	var values []host.Secret
-	for line := range strings.Lines(text) {
-		key, rest, ok := strings.Cut(line, "=")
-		if !ok || strings.TrimSpace(key) != "Environment" {
-			kept.WriteString(line)
-			continue
-		}
-		var stay []string
-		found := false
-		for _, word := range unitWord.FindAllString(rest, -1) {
-			if !bootstrapWord.MatchString(word) {
-				stay = append(stay, word)
-				continue
-			}
-			found = true
-			_, value, _ := strings.Cut(strings.Trim(word, `"'`), "=")
-			values = append(values, host.NewSecret(value))
-		}
-		switch {
-		case !found:
-			kept.WriteString(line)
-		case len(stay) > 0:
-			kept.WriteString(key + "=" + strings.Join(stay, " ") + "\n")
-		}
+	kept, dropped := unitfile.Without(text, bootstrapVariable.MatchString)
+	return kept, valuesOf(dropped)
+}
+
+// valuesOf are what variables were set to.
+func valuesOf(dropped []unitfile.Assignment) []host.Secret {
+	var out []host.Secret
+	for _, a := range dropped {
+		out = append(out, host.NewSecret(a.Value))
 	}
-	return kept.String(), values
+	return out
 }
 
 // stripVariables removes the lines that set bootstrap variables.

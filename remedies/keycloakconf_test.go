@@ -242,7 +242,7 @@ func TestKeycloakConfBootstrap(t *testing.T) {
 	const d = "/etc/systemd/system/keycloak.service.d/"
 	for name, want := range map[string]string{
 		d + "override.conf":                        "[Service]\nLimitCORE=0\n",
-		d + "mixed.conf":                           "[Service]\n Environment =A=1 'B=2 3'\nEnvironmentFile=-/etc/keycloak/env\n",
+		d + "mixed.conf":                           "[Service]\n Environment = A=1 'B=2 3'\nEnvironmentFile=-/etc/keycloak/env\n",
 		d + "readme.txt":                           "KEYCLOAK_ADMIN=x",
 		"/usr/lib/systemd/system/keycloak.service": "[Service]\n",
 		"/etc/keycloak/env":                        "FOO=bar\n",

@@ -9,7 +9,7 @@ import (
 )
 
 // systemUnits is where a host's own units and drop-ins are.
-const systemUnits = "/etc/systemd/system"
+const systemUnits = host.SystemUnits
 
 // keycloakUnit is keycloak.service. It has no Restart=: who starts Keycloak
 // again is the daemon, with its proof and its budget.

@@ -34,7 +34,7 @@ var installOrder = []string{
 	"certs.lineage", "service.certbot-timer",
 	"postgresql.conf", "postgres.hba", "service.postgresql", "postgres.role", "postgres.database",
 	"keycloak.user", "keycloak.dist", "certs.copy", "certs.hook",
-	"keycloak.conf", "service.keycloak", "keycloak.admin", "realm",
+	"keycloak.conf", "keycloak.env", "service.keycloak", "keycloak.admin", "realm",
 	"backup", "service.watchdog-backup-timer", "self",
 }
 

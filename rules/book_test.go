@@ -209,7 +209,7 @@ func TestInstallOrderIsComplete(t *testing.T) {
 // services names each one's own remedy.
 func TestRowsOfListenersHaveARemedyForEachOwner(t *testing.T) {
 	table, _, byID := everything(t)
-	owners := map[probes.Code][]string{"listener.public": {"keycloak", "postgresql"}, "listener.ipv4-open": {"nginx"}}
+	owners := map[probes.Code][]string{"listener.public": {"keycloak", "postgresql"}, "listener.ipv4-open": {"nginx"}, "tls.plain-http": {"keycloak", "nginx"}}
 	for _, r := range table {
 		for _, owner := range owners[r.Code] {
 			for _, id := range r.Remedies {

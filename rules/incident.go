@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"watchdog/probes"
 )
@@ -175,12 +178,37 @@ func (s *Incidents) of(now time.Time, d Diagnosis, c *Core) *Incident {
 	}
 	first := c.Memory.Sightings[d.Fault]
 	in := &Incident{
-		ID: first.First.UTC().Format(IDTime) + "-" + string(d.Fault.Code), Host: s.Host, Cause: d.Fault,
-		Onset: first.First, Detected: first.Last, State: IncidentOpen, Explains: []Ref{}, Attempts: []Attempt{},
+		ID: s.id(first.First, d.Fault), Host: s.Host, Cause: d.Fault, Onset: first.First, Detected: now,
+		State: IncidentOpen, Explains: []Ref{}, Attempts: []Attempt{},
+	}
+	if onsets := c.Memory.Onsets[d.Fault]; len(onsets) > 0 { // it may have stood as a symptom since
+		in.Detected = onsets[len(onsets)-1]
 	}
 	in.note(now, "%s: %s", d.Fault, d.Finding.Summary)
 	s.Open = append(s.Open, in)
 	return in
+}
+
+// id makes an ID of its own: faults of one code are often found at one instant.
+func (s *Incidents) id(onset time.Time, fault Ref) string {
+	id := onset.UTC().Format(IDTime) + "-" + string(fault.Code)
+	if fault.Subject != "" {
+		id += "-" + strings.Map(plainLetter, fault.Subject[:min(len(fault.Subject), 60)])
+	}
+	all := slices.Concat(s.Open, s.Recent)
+	own := id
+	for n := 2; slices.ContainsFunc(all, func(in *Incident) bool { return in.ID == own }); n++ {
+		own = fmt.Sprintf("%s-%d", id, n)
+	}
+	return own
+}
+
+// plainLetter keeps what needs no quotes in a shell.
+func plainLetter(r rune) rune {
+	if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '.') {
+		return r
+	}
+	return '_'
 }
 
 // update brings an incident up to the newest diagnosis and action, and reports

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,6 +237,40 @@ func TestAPutOffAttemptIsNone(t *testing.T) {
 	s.heal(nginxDead, PutOff)
 	if in := s.only(t); len(in.Attempts) != 0 || !slices.Contains(said(in), "put off by service.nginx") {
 		t.Errorf("attempts %+v, timeline %q", in.Attempts, said(in))
+	}
+}
+
+// Two services that die together are found in one millisecond.
+func TestIncidentsHaveIDsOfTheirOwn(t *testing.T) {
+	s := newStory()
+	long := strings.Repeat("x", 70)
+	all := []Ref{nginxDead, On("service.dead", "a b"), On("service.dead", "a/b"), On("service.dead", long+"1"), On("service.dead", long+"2")}
+	for range 20 {
+		s.after(250*time.Millisecond, found(noon, all...))
+	}
+	ids := map[string]Ref{}
+	for _, in := range s.incidents.Open {
+		if other, taken := ids[in.ID]; taken || strings.ContainsAny(in.ID, " /") {
+			t.Errorf("%s of %s is also that of %s", in.ID, in.Cause, other)
+		}
+		ids[in.ID] = in.Cause
+	}
+	if want := "20260102T120000.250-service.dead-nginx"; ids[want] != nginxDead || len(ids) != len(all) {
+		t.Errorf("IDs %v, want %s among %d", ids, want, len(all))
+	}
+}
+
+// What was seen while it could not be judged was detected then.
+func TestDetectionIsTheFirstLook(t *testing.T) {
+	s := newStory()
+	token := On("token.unavailable", "")
+	s.after(time.Second, found(noon, token), blind("cert.copy"))
+	if s.Diagnoses[0].Verdict != Undecided || len(s.incidents.Open) != 0 {
+		t.Fatalf("verdict %s, incidents %v", s.Diagnoses[0].Verdict, s.incidents.Open)
+	}
+	s.after(10*time.Second, found(noon, token), well("cert.copy", noon))
+	if len(s.incidents.Open) != 1 || !s.incidents.Open[0].Detected.Equal(noon.Add(time.Second)) {
+		t.Errorf("incidents %+v", s.incidents.Open)
 	}
 }
 

@@ -32,11 +32,13 @@ func keycloakProbes(s Stack) []probes.Probe {
 		keycloak.Ready{Address: s.MgmtAddr(), Service: "keycloak"},
 		keycloak.Start{Service: "keycloak", Secrets: []string{SecretDatabase, SecretAdmin, SecretService}},
 		keycloak.SchemaLock{Database: database},
+		keycloak.Environment{Service: "keycloak", Conf: s.Keycloak.Conf()},
 		s.issuer(keycloak.Public, edge), s.issuer(keycloak.Local, s.KeycloakAddr()),
 		keycloak.Token{
 			Address: s.KeycloakAddr(), URL: s.PublicURL(), Realm: s.Realm.Name, Client: AdminClient,
 			Secret: SecretService, Audience: realmAdmin, Database: database, Backups: s.Backups.Dir,
 		},
+		keycloak.Admins{Service: "keycloak", Database: database},
 		keycloak.Realm{Admin: s.Admin(host.Secret{}), Secret: SecretService, Clients: s.clients()},
 		nginx.Config{
 			Address: s.Self.Address, Upstream: s.KeycloakAddr(), Webroot: s.ACME.Webroot,

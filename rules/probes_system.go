@@ -53,7 +53,7 @@ func (s Stack) certProbes() []probes.Probe {
 		certs.Lineage{Name: name, Dir: lineage, RenewBefore: s.ACME.RenewBefore},
 		certs.Copy{Dir: s.Keycloak.Certs(), Lineage: lineage, User: s.Keycloak.User},
 		certs.Served{
-			Address: s.KeycloakAddr(), Name: name, RenewBefore: s.ACME.RenewBefore,
+			Address: s.KeycloakAddr(), Service: "keycloak", Name: name, RenewBefore: s.ACME.RenewBefore,
 			File: path.Join(s.Keycloak.Certs(), "fullchain.pem"), Lineage: path.Join(lineage, "fullchain.pem"),
 		},
 		certs.Hook{Path: remedies.RenewalHookPath, Text: s.renewalHook().Text()},

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -262,23 +261,27 @@ func approval(q question) objection {
 		return objection{}
 	}
 	yes, ok := q.p.Approved[q.d.Fault]
+	tried := q.since(yes.At)
 	switch {
 	case !ok || yes.Remedy != q.cure.ID:
-		return object(Asking, never, "waits for approval: watchdog approve %s", cmp.Or(q.d.Fault.String(), "CODE"))
+		return object(Asking, never, "waits for approval: watchdog approve %s", q.d.Fault)
 	case q.now.Sub(yes.At) > ApprovalLasts:
 		return object(Asking, never, "the approval of %s is older than %s", yes.At.Format(time.TimeOnly), ApprovalLasts)
-	case q.outdated(yes.At):
+	case tried == Outdated:
 		return object(Asking, never, "the plan is another one by now than the one that was approved; waits for another approval")
-	case len(q.tried) > 0 && q.tried[len(q.tried)-1].At.After(yes.At):
-		return object(Asking, never, "the plan that was approved was tried and %s; waits for another approval", q.tried[len(q.tried)-1].Outcome)
+	case tried != "":
+		return object(Asking, never, "the plan that was approved was tried and %s; waits for another approval", tried)
 	}
 	return objection{}
 }
 
-// outdated reports whether the plan that was approved then turned out to be
-// another one by now.
-func (q question) outdated(approved time.Time) bool {
-	return slices.ContainsFunc(q.m.Attempts, func(a Attempt) bool {
-		return a.Outcome == Outdated && a.Fault == q.d.Fault && a.At.After(approved)
-	})
+// since is what became of the newest attempt against the fault that was begun
+// after t, whatever its budget has forgotten; empty for none.
+func (q question) since(t time.Time) Outcome {
+	for _, a := range slices.Backward(q.m.Attempts) {
+		if a.Fault == q.d.Fault && a.Outcome != PutOff && a.At.After(t) {
+			return a.Outcome
+		}
+	}
+	return ""
 }

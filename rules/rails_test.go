@@ -195,6 +195,15 @@ func TestRailsLetPass(t *testing.T) {
 			approve(s, "service.nginx", 10*time.Minute)
 			s.past(s.fault, "service.nginx", Failed, 1, 0, 5*time.Minute)
 		}},
+		{"approved and tried, longer ago than its budget remembers", Asking, func(s *scene) {
+			approve(s, "service.nginx", 50*time.Minute)
+			s.past(s.fault, "service.nginx", Failed, 1, 0, 40*time.Minute)
+		}},
+		{"approved and tried, and then resumed", Asking, func(s *scene) {
+			approve(s, "service.nginx", 10*time.Minute)
+			s.past(s.fault, "service.nginx", Failed, 1, 0, 5*time.Minute)
+			s.p.Resumed = noon.Add(-time.Minute)
+		}},
 		{"tried and approved again", Heal, func(s *scene) {
 			approve(s, "service.nginx", 4*time.Minute)
 			s.past(s.fault, "service.nginx", Failed, 1, 0, 5*time.Minute)

@@ -18,6 +18,7 @@ func keycloakRemedies(s Stack) []remedies.Remedy {
 		s.certCopy(),
 		s.renewalHook(),
 		remedies.KeycloakConf{Server: server},
+		remedies.KeycloakEnv{Server: server},
 		admin,
 		remedies.Realm{Admin: admin},
 		s.Backup(),

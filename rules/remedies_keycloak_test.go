@@ -33,7 +33,7 @@ func TestKeycloakRemedies(t *testing.T) {
 	}
 	want := []string{
 		"secrets", "certs.lineage", "keycloak.user", "keycloak.dist", "certs.copy", "certs.hook",
-		"keycloak.conf", "keycloak.admin", "realm", "backup", "self",
+		"keycloak.conf", "keycloak.env", "keycloak.admin", "realm", "backup", "self",
 	}
 	if diff := cmp.Diff(want, ids); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)

@@ -167,6 +167,6 @@ var certTable = []Rule{
 		For:      2 * time.Second,
 		Remedies: []string{"firewall", "nginx.conf", "service.nginx"},
 		Fix:      []string{"ss -ltnp 'sport = :80'", "nft list ruleset", "certbot renew --dry-run"},
-		Drill:    "cert-renew-port",
+		Drill:    "cert-renew-firewall",
 	},
 }

@@ -103,7 +103,9 @@ var edgeTable = []Rule{
 		Code: nginx.ListenerPublic, Title: "A service of the loopback listens for the network", Severity: Critical, Door: true,
 		Explain: "{subject} is meant for this host only and listens on an address that others reach; only the firewall still holds them back. A " +
 			"setting of it was changed or lost. It is put back and the service restarted at once.",
-		Remedies: []string{"{subject}.conf", "service.{subject}.restart"},
+		// What is written to the file does not close it while a variable counts more.
+		DependsOn: overriddenAt("keycloak", "KC_HTTP_HOST", "KC_HTTP_MANAGEMENT_HOST"),
+		Remedies:  []string{"{subject}.conf", "service.{subject}.restart"},
 		Fix: []string{
 			"ss -ltnp", "grep -n http-host /etc/keycloak/keycloak.conf    # wanted: ::1", "systemctl restart {subject}",
 		},

@@ -54,7 +54,7 @@ var issuerTable = []Rule{
 		DependsOn: slices.Concat(
 			keycloakOff(), by(keycloak.Unreachable, keycloak.Hung, keycloak.NotReady),
 			fromLocal(keycloak.IssuerUnreachable), at(public, edgeOff()...),
-			at(public, by(nginx.EdgeRefused, nginx.EdgeHung, nginx.EdgeClosed)...),
+			at(public, by(nginx.EdgeRefused, nginx.EdgeHung, nginx.EdgeClosed)...), overriddenAt(local, "KC_HTTP_HOST", "KC_HTTPS_PORT"),
 		),
 		For:      10 * time.Second,
 		Remedies: []string{"nginx.conf", "keycloak.conf", "service.keycloak.restart"},
@@ -83,38 +83,44 @@ var issuerTable = []Rule{
 		Code: keycloak.IssuerPortLeak, Title: "The issuer carries a port", Severity: Critical,
 		Explain: "The issuer names a port that no client asked for, so tokens carry another issuer than applications expect. keycloak.conf has a " +
 			"hostname without scheme: the issuer is then made of whatever a request says. It has to be the whole URL.",
-		DependsOn: fromLocal(keycloak.IssuerPortLeak),
-		Remedies:  []string{"keycloak.conf"},
-		Fix:       []string{"grep -n ^hostname /etc/keycloak/keycloak.conf    # wanted: hostname=https://NAME", "systemctl restart keycloak"},
-		Drill:     "kc-issuer-port",
+		DependsOn: append(fromLocal(keycloak.IssuerPortLeak), overridden("KC_HOSTNAME", "KC_HOSTNAME_STRICT")...),
+		// The file may have been put right since it was read.
+		Remedies: []string{"keycloak.conf", "service.keycloak.restart"},
+		Fix:      []string{"grep -n ^hostname /etc/keycloak/keycloak.conf    # wanted: hostname=https://NAME", "systemctl restart keycloak"},
+		Drill:    "kc-issuer-port",
 	},
 	{
 		Code: keycloak.IssuerPlainHTTP, Title: "The issuer begins with http://", Severity: Critical,
 		Explain: "The issuer is a plain HTTP address: applications that want https refuse it, and those that don't send codes and tokens in clear. " +
-			"Keycloak was asked over a plain listener, and its hostname is no full URL.",
-		DependsOn: fromLocal(keycloak.IssuerPlainHTTP),
-		Remedies:  []string{"keycloak.conf"},
-		Fix:       []string{"grep -n -e ^hostname -e ^http-enabled /etc/keycloak/keycloak.conf", "systemctl restart keycloak"},
-		Drill:     "kc-issuer-http",
+			"The hostname in keycloak.conf begins with http://, or is no full URL and Keycloak was asked over a plain listener. A realm that wants " +
+			"TLS of everybody then refuses every request, over TLS too.",
+		DependsOn: append(fromLocal(keycloak.IssuerPlainHTTP), overridden("KC_HOSTNAME", "KC_HOSTNAME_STRICT")...),
+		// The file may have been put right since it was read.
+		Remedies: []string{"keycloak.conf", "service.keycloak.restart"},
+		Fix:      []string{"grep -n -e ^hostname -e ^http-enabled /etc/keycloak/keycloak.conf", "systemctl restart keycloak"},
+		Drill:    "kc-issuer-http",
 	},
 	{
 		Code: keycloak.IssuerWrongPath, Title: "The issuer is another one than it should be", Severity: Critical,
 		Explain: "The discovery document names another issuer than the site's, or is not where it should be; the evidence shows both, and from " +
-			"which byte on they differ. A doubled path comes from a frontend URL in the realm's attributes, another name from keycloak.conf.",
-		DependsOn: slices.Concat(by(keycloak.RealmFrontendURL), fromLocal(keycloak.IssuerWrongPath), at(public, by(nginx.WrongUpstream, nginx.CSPConflict, nginx.StreamMissing)...)),
-		Remedies:  []string{"realm", "keycloak.conf"},
-		Fix:       []string{askPublic, "grep -n -e ^hostname -e ^http-relative-path /etc/keycloak/keycloak.conf"},
-		Drill:     "kc-issuer-path",
+			"which byte on they differ. A doubled path or another name comes from the hostname in keycloak.conf. A frontend URL of the realm's own does " +
+			"the same and is a fault of its own.",
+		DependsOn: slices.Concat(by(keycloak.RealmFrontendURL), fromLocal(keycloak.IssuerWrongPath), at(public, by(nginx.WrongUpstream, nginx.CSPConflict, nginx.StreamMissing)...),
+			overridden("KC_HOSTNAME", "KC_HOSTNAME_STRICT")),
+		Remedies: []string{"keycloak.conf", "realm"},
+		Fix:      []string{askPublic, "grep -n -e ^hostname -e ^http-relative-path /etc/keycloak/keycloak.conf"},
+		Drill:    "kc-issuer-path",
 	},
 	{
 		Code: keycloak.PlainHTTP, Title: "Plain HTTP is spoken where TLS belongs", Severity: Critical,
-		Explain: "The listener answers a TLS handshake with plain HTTP; Firefox calls that SSL_ERROR_RX_RECORD_TOO_LONG. Either Keycloak speaks " +
-			"HTTP on that port, or NGINX passes 443 to a plain listener.",
+		Explain: "A TLS handshake is answered with plain HTTP; Firefox calls that SSL_ERROR_RX_RECORD_TOO_LONG. It is the doing of {subject}: " +
+			"Keycloak speaks HTTP on its own port, or NGINX passes 443 to a listener without TLS. Its configuration is put back.",
 		DependsOn: slices.Concat(
-			off("keycloak"), []Ref{{Code: keycloak.PlainHTTP, Subject: keycloakListener, When: public}, On(nginx.ListenerTaken, "8443")},
-			at(public, by(nginx.WrongUpstream, nginx.CSPConflict, nginx.StreamMissing)...), at(public, On(nginx.ListenerTaken, "443")),
+			off("keycloak"), []Ref{{Code: keycloak.PlainHTTP, Subject: "keycloak", When: "nginx"}, On(nginx.ListenerTaken, "8443")},
+			when("nginx", nginx.WrongUpstream, nginx.CSPConflict, nginx.StreamMissing), []Ref{{Code: nginx.ListenerTaken, Subject: "443", When: "nginx"}},
+			overriddenAt("keycloak", "KC_HTTP_ENABLED", "KC_HTTPS_PORT", "KC_HTTPS_CERTIFICATE_FILE", "KC_HTTPS_CERTIFICATE_KEY_FILE"),
 		),
-		Remedies: []string{"keycloak.conf", "nginx.conf", "service.keycloak.restart"},
+		Remedies: []string{"{subject}.conf", "service.{subject}.restart"},
 		Fix:      []string{"curl -sS -m 3 http://[::1]:8443/    # an answer here is the fault", "grep -n ^http /etc/keycloak/keycloak.conf", "nginx -T | grep -n proxy_pass"},
 		Drill:    "kc-plain-http",
 	},

@@ -18,7 +18,7 @@ func TestRootCauses(t *testing.T) {
 		pgHung     = "postgres.hung server,postgres.hung socket,postgres.hung 127.0.0.1,postgres.hung ::1"
 		kcGone     = "keycloak.unreachable," + issuerDown + ",token.unavailable watchdog,edge.closed"
 		noDB       = "keycloak.not-ready database,token.unavailable watchdog"
-		plain      = "tls.plain-http [::1]:8443,tls.plain-http public,token.unavailable watchdog"
+		plain      = "tls.plain-http keycloak,tls.plain-http nginx,token.unavailable watchdog"
 		rejected   = "postgres.password-rejected socket,postgres.password-rejected 127.0.0.1,postgres.password-rejected ::1"
 	)
 	for _, c := range []struct{ name, causes, seen string }{
@@ -49,7 +49,7 @@ func TestRootCauses(t *testing.T) {
 
 		{"Keycloak killed", "service.dead keycloak", kcGone},
 		{"Keycloak masked", "service.masked keycloak", kcGone},
-		{"Keycloak killed, edge hung", "service.dead keycloak", kcGone + ",edge.hung,tls.plain-http public"},
+		{"Keycloak killed, edge hung", "service.dead keycloak", kcGone + ",edge.hung,tls.plain-http nginx"},
 		{"Keycloak starting", "keycloak.not-ready starting", issuerDown + ",token.unavailable watchdog,edge.closed"},
 		{"Keycloak frozen", "keycloak.hung", issuerDown + ",token.unavailable watchdog,edge.hung"},
 		{"Keycloak's option rejected", "keycloak.config-rejected --hostname-url", "service.dead keycloak," + kcGone},
@@ -60,8 +60,18 @@ func TestRootCauses(t *testing.T) {
 		{"Keycloak can't read its key and runs on", "cert.copy-unreadable pair", ""},
 		{"Keycloak bound to all", "listener.public keycloak", ""},
 		{"Keycloak bound to all, restarting", "listener.public keycloak,keycloak.not-ready starting", issuerDown + ",token.unavailable watchdog,edge.closed"},
-		{"Keycloak speaks plain HTTP", "tls.plain-http [::1]:8443", plain},
-		{"stream to a plain listener", "edge.wrong-upstream /etc/nginx/stream.conf:6", "tls.plain-http public"},
+		{"Keycloak speaks plain HTTP", "tls.plain-http keycloak", plain},
+		{"stream to a plain listener", "tls.plain-http nginx", ""},
+		{"stream to nobody, plain a moment ago", "edge.wrong-upstream /etc/nginx/stream.conf:6", "tls.plain-http nginx"},
+
+		{"a drop-in's hostname", "keycloak.env-overrides-file KC_HOSTNAME", "issuer.port-leak local,issuer.port-leak public,token.claim-missing iss"},
+		{"a drop-in's hostname, another's fault", "keycloak.env-overrides-file KC_HOSTNAME,tls.plain-http keycloak", "tls.plain-http nginx,token.unavailable watchdog"},
+		{"a hostname in a file of variables", "keycloak.env-file-overrides KC_HOSTNAME", "issuer.wrong-path local,issuer.wrong-path public,token.claim-missing iss"},
+		{"a drop-in's public bind", "keycloak.env-overrides-file KC_HTTP_HOST", "listener.public keycloak"},
+		{"a drop-in's value refused", "keycloak.env-overrides-file KC_HTTPS_PORT", "keycloak.config-rejected KC_HTTPS_PORT,service.dead keycloak," + kcGone},
+		{"a drop-in's variable, and the file refused", "keycloak.env-overrides-file KC_HTTPS_PORT,keycloak.config-rejected kc.log-level", "service.dead keycloak," + kcGone},
+		{"a drop-in's build option", "keycloak.env-overrides-file KC_HEALTH_ENABLED", "keycloak.config-rejected kc.health-enabled,service.dead keycloak," + kcGone},
+		{"another configuration file", "keycloak.env-overrides-file KC_CONFIG_FILE", "issuer.port-leak local,issuer.port-leak public,listener.public keycloak"},
 
 		{"NGINX stopped", "service.stopped nginx", "edge.refused,issuer.unreachable public,acme.port-80-blocked"},
 		{"NGINX does not start over its configuration", "nginx.config-invalid /etc/nginx/stream.conf:3", "service.dead nginx,edge.refused,issuer.unreachable public,acme.port-80-blocked"},
@@ -73,6 +83,10 @@ func TestRootCauses(t *testing.T) {
 
 		{"frontend URL", "realm.frontend-url breath", "issuer.wrong-path public,issuer.wrong-path local,token.claim-missing iss"},
 		{"hostname without scheme", "issuer.port-leak local", "issuer.port-leak public"},
+		{"hostname is http", "issuer.plain-http local", "issuer.plain-http public,token.unavailable watchdog"},
+		{"scopes emptied", "token.claim-missing scopes", "token.claim-missing sub"},
+		{"own client without scope basic", "token.claim-missing sub", ""},
+		{"scope roles emptied", "token.claim-missing aud", "token.client-rejected watchdog"},
 		{"realm disabled", "realm.disabled breath", "token.unavailable watchdog"},
 		{"realm gone with the database", "postgres.database-missing keycloak", "realm.missing breath,realm.client-missing watchdog," + noDB},
 		{"own client gone", "realm.client-missing watchdog", "token.client-rejected watchdog"},

@@ -10,11 +10,17 @@ import (
 
 const seeRealm = "watchdog plan    # what the realm differs in"
 
+// recovery makes a temporary administrator beside the running server: that needs
+// the database's password and no other, and another management port than the
+// server's. Its exit status tells nothing.
+const recovery = "KC_HTTP_MANAGEMENT_PORT=9010 runuser -u keycloak -- /opt/keycloak/bin/kc.sh bootstrap-admin user --optimized --no-prompt " +
+	"--username rescue --password:env TMPPW    # it worked if it says KC-SERVICES0077"
+
 // localIssuer is what is wrong with Keycloak's own listener.
 func localIssuer() []Ref {
 	return []Ref{
 		On(keycloak.IssuerUnreachable, local), On(keycloak.IssuerUntrusted, local), On(keycloak.IssuerError, local),
-		On(keycloak.PlainHTTP, keycloakListener),
+		On(keycloak.PlainHTTP, "keycloak"), On(keycloak.IssuerPlainHTTP, local),
 	}
 }
 
@@ -34,23 +40,40 @@ var realmTable = []Rule{
 	},
 	{
 		Code: keycloak.TokenClientRejected, Title: "Keycloak rejects the program's own client", Severity: Warning,
-		Explain: "The secret of client {subject} is not the one stored on this host, or its service account is off. Users notice nothing, but the " +
-			"realm can be neither watched nor healed. Keycloak says the same when its database has no connection left.",
-		DependsOn: slices.Concat(by(postgres.TooManyConnections, keycloak.NotReady, keycloak.RealmClientMissing), localIssuer()),
-		Remedies:  []string{"keycloak.admin", "realm"},
-		Fix:       []string{"watchdog heal token.client-rejected", seeKeycloak},
-		Drill:     "kc-client-drift",
+		Explain: "The secret of client {subject} is not the one stored on this host, its service account is off, or its role realm-admin was taken. " +
+			"Users notice nothing, but the realm can be neither watched nor healed. Keycloak says the same when its database has no connection left.",
+		DependsOn: slices.Concat(by(postgres.TooManyConnections, keycloak.NotReady, keycloak.RealmClientMissing, keycloak.RealmDisabled), localIssuer(),
+			// Its roles reach its token by the scope that brings the audience too.
+			[]Ref{On(keycloak.TokenClaimMissing, "aud")}),
+		Remedies: []string{"keycloak.admin", "realm"},
+		Fix:      []string{"watchdog heal token.client-rejected", seeKeycloak},
+		Drill:    "kc-client-drift",
 	},
 	{
 		Code: keycloak.TokenClaimMissing, Title: "Tokens lack claims that applications need", Severity: Critical,
-		Explain: "Tokens come without the right {subject}, or those for client {subject} without sub, email or an audience; the evidence names " +
-			"the claim. Applications then refuse a login that Keycloak let through. Client scopes were imported over the built-in ones, or taken away.",
+		Explain: "Tokens come without a claim: {subject} is the claim itself, the client whose tokens lack one, or scopes, where the realm's client " +
+			"scopes bring it to nobody any more. Applications then refuse a login that Keycloak let through. Client scopes were imported over the " +
+			"built-in ones, taken from a client, or emptied.",
 		DependsOn: append(when("iss", keycloak.IssuerWrongPath, keycloak.IssuerPortLeak, keycloak.IssuerPlainHTTP, keycloak.RealmFrontendURL),
 			// A client made anew has all its mappers.
-			On(keycloak.RealmClientMissing, "{subject}")),
+			On(keycloak.RealmClientMissing, "{subject}"),
+			// What no scope brings lacks in the program's own token too.
+			Ref{Code: keycloak.TokenClaimMissing, Subject: "scopes", When: "sub"}),
 		Remedies: []string{"realm", "keycloak.admin"},
 		Fix:      []string{seeRealm, "watchdog heal token.claim-missing"},
 		Drill:    "kc-claims",
+	},
+	{
+		Code: keycloak.AdminLockedOut, Title: "Nobody can log in as Keycloak's administrator", Severity: Warning,
+		Explain: "Every administrator of realm {subject} is disabled, has nothing to log in by, or is locked after failed logins; the evidence has " +
+			"each. Users still log in, but nobody can change Keycloak. A temporary administrator gets in beside the running server: enable the real " +
+			"one with it, or wait out a lock that ends by itself.",
+		Fix: []string{
+			"read -rs TMPPW; export TMPPW    # a password for the next hour", recovery,
+			"# log in at https://NAME/admin/ as rescue: Users, the administrator, Enabled; Credentials; Unlock",
+			"watchdog install    # deletes rescue again",
+		},
+		Drill: "kc-admin-locked",
 	},
 	{
 		Code: keycloak.RealmMissing, Title: "The realm is gone", Severity: Critical, Mode: Ask,

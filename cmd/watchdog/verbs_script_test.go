@@ -21,6 +21,12 @@ import (
 	"watchdog/rules/ledger"
 )
 
+// TestMain sets the one zone that all tests print times in.
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	os.Exit(m.Run())
+}
+
 // TestVerbs runs the scripts of testdata/verbs. Besides testscript's own
 // commands they have
 //
@@ -30,11 +36,8 @@ import (
 //	engine SNAPSHOT         starts to serve a snapshot, and the ledger
 //
 // The program's places are the script's directory; it has no site file but one
-// that is named, and times are UTC.
+// that is named.
 func TestVerbs(t *testing.T) {
-	zone := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = zone })
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/verbs", UpdateScripts: *update, Condition: scriptCondition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

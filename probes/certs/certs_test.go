@@ -122,7 +122,7 @@ func TestServed(t *testing.T) {
 	}
 	at := func(code string) string { return code + " " + address }
 	probetest.Suite{
-		Probe: Served{Address: address, Name: name, File: copies + "/fullchain.pem", Lineage: live + "/fullchain.pem", RenewBefore: 21 * day},
+		Probe: Served{Address: address, Service: "keycloak", Name: name, File: copies + "/fullchain.pem", Lineage: live + "/fullchain.pem", RenewBefore: 21 * day},
 		Cases: map[string]probetest.Case{
 			"right":               {Host: on(now)},
 			"old one, and ending": {Host: on(old), Want: []string{at("cert.served-stale"), at("cert.expiring")}, Says: []string{serial(now.Leaf), serial(old.Leaf)}},
@@ -134,7 +134,7 @@ func TestServed(t *testing.T) {
 			"another's key":               {Host: one(serving(tls.VersionTLS13, now, old)), Want: []string{at("cert.key-mismatch")}, Says: []string{"invalid signature"}},
 			"another's key, TLS 1.2":      {Host: one(serving(tls.VersionTLS12, now, old)), Want: []string{at("cert.key-mismatch")}},
 			"plain HTTP": {
-				Host: one(hosttest.Serve(address, hosttest.Say("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"))), Want: []string{at("tls.plain-http")},
+				Host: one(hosttest.Serve(address, hosttest.Say("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"))), Want: []string{"tls.plain-http keycloak"},
 			},
 			"something else":  {Host: one(hosttest.Serve(address, hosttest.Say("SSH-2.0-OpenSSH_9.2\r\n"))), Err: "first record does not look like a TLS handshake"},
 			"nobody":          {Err: "connection refused"},

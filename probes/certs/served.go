@@ -27,6 +27,7 @@ const (
 // gives all its findings.
 type Served struct {
 	Address string // the listener, "[::1]:8443"
+	Service string // whose it is: "keycloak", the subject of [PlainHTTP]
 	Name    string // asked for by SNI
 	// File is the chain that the server reads, and Lineage the one that
 	// [Lineage] watches. Of what is the lineage's own certificate, name and
@@ -57,7 +58,9 @@ func (p Served) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, er
 	var header tls.RecordHeaderError
 	switch {
 	case errors.As(err, &header) && bytes.HasPrefix(header.RecordHeader[:], []byte("HTTP/")):
-		return p.find(nil, PlainHTTP, p.Address+" speaks plain HTTP where TLS is expected", "a TLS handshake", "an answer that begins with HTTP/"), nil
+		found := p.find(nil, PlainHTTP, p.Address+" speaks plain HTTP where TLS is expected", "a TLS handshake", "an answer that begins with HTTP/")
+		found[0].Subject = p.Service
+		return found, nil
 	case leaf != nil && err != nil && strings.Contains(err.Error(), "invalid signature by the server certificate"):
 		// Go has no type for it; see crypto/tls, processServerKeyExchange and
 		// readServerCertificate.

@@ -10,7 +10,7 @@ import (
 )
 
 // unitDirs holds where systemd looks for units and drop-ins (systemd.unit(5)).
-var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"}
+var unitDirs = []string{SystemUnits, "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"}
 
 // UnitFiles lists the files that a unit's text is in: those of its name, shadowed
 // ones too, and its drop-ins. A mask, which is a link to /dev/null, is none.

@@ -40,40 +40,61 @@ func (c Client) drift(got clientAnswer) []probes.Evidence {
 
 func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
 
-// lacks names the claims that the client's tokens do not get: from its own
-// mappers and those of the scopes it has by default. An import that brings
-// scopes of its own replaces the built-in ones, and these claims are gone.
-func (c Client) lacks(got clientAnswer, scopes []scopeAnswer) []probes.Evidence {
+// A claim is what applications need of a token, and what brings it.
+type claim struct {
+	name, want string
+	// scope is the built-in client scope that brings it to every client; empty
+	// where the client's own mappers do.
+	scope string
+	is    func(mapper) bool
+}
+
+func (c claim) in(all []mapper) bool { return slices.ContainsFunc(all, c.is) }
+
+var (
+	claimSub = claim{"sub", "a mapper of kind oidc-sub-mapper for access tokens", "basic", func(m mapper) bool {
+		return m.Kind == "oidc-sub-mapper" && m.Config["access.token.claim"] == "true"
+	}}
+	claimEmail = claim{"email", "a mapper of claim email for ID tokens", "email", func(m mapper) bool {
+		return m.Config["claim.name"] == "email" && m.Config["id.token.claim"] == "true"
+	}}
+	claimGroups = claim{"groups", "a mapper of kind oidc-group-membership-mapper", "", func(m mapper) bool {
+		return m.Kind == "oidc-group-membership-mapper" && m.Config["id.token.claim"] == "true"
+	}}
+)
+
+// claims are those that the client's tokens need.
+func (c Client) claims() []claim {
+	out := []claim{claimSub}
+	if len(c.Redirects) > 0 {
+		out = append(out, claimEmail)
+	}
+	if c.Audience {
+		out = append(out, claim{"aud", "a mapper of kind oidc-audience-mapper for " + c.ID, "", func(m mapper) bool {
+			return m.Kind == "oidc-audience-mapper" && m.Config["included.client.audience"] == c.ID && m.Config["access.token.claim"] == "true"
+		}})
+	}
+	if c.Groups {
+		out = append(out, claimGroups)
+	}
+	return out
+}
+
+// lacks returns the claims that the client's tokens do not get: from its own
+// mappers and those of the scopes it has by default.
+func (c Client) lacks(got clientAnswer, scopes []scopeAnswer) []claim {
 	mappers := slices.Clone(got.Mappers)
 	for _, s := range scopes {
 		if slices.Contains(got.Scopes, s.Name) {
 			mappers = append(mappers, s.Mappers...)
 		}
 	}
-	var out []probes.Evidence
-	need := func(claim, want string, is func(mapper) bool) {
-		if !slices.ContainsFunc(mappers, is) {
-			out = append(out, evidence("/clients?clientId="+c.ID, claim+": "+want,
-				fmt.Sprintf("%s: no such mapper; default scopes %s", claim, clip(fmt.Sprint(sorted(got.Scopes)), 200))))
-		}
-	}
-	need("sub", "a mapper of kind oidc-sub-mapper for access tokens (scope basic)", func(m mapper) bool {
-		return m.Kind == "oidc-sub-mapper" && m.Config["access.token.claim"] == "true"
-	})
-	if len(c.Redirects) > 0 {
-		need("email", "a mapper of claim email for ID tokens (scope email)", func(m mapper) bool {
-			return m.Config["claim.name"] == "email" && m.Config["id.token.claim"] == "true"
-		})
-	}
-	if c.Audience {
-		need("aud", "a mapper of kind oidc-audience-mapper for "+c.ID, func(m mapper) bool {
-			return m.Kind == "oidc-audience-mapper" && m.Config["included.client.audience"] == c.ID && m.Config["access.token.claim"] == "true"
-		})
-	}
-	if c.Groups {
-		need("groups", "a mapper of kind oidc-group-membership-mapper", func(m mapper) bool {
-			return m.Kind == "oidc-group-membership-mapper" && m.Config["id.token.claim"] == "true"
-		})
-	}
-	return out
+	return slices.DeleteFunc(c.claims(), func(k claim) bool { return k.in(mappers) })
+}
+
+// gone reports whether the scope that brings a claim to every client does so no
+// more: it was deleted, its mapper was, or an import brought an empty one of its
+// name.
+func (c claim) gone(scopes []scopeAnswer) bool {
+	return c.scope != "" && !slices.ContainsFunc(scopes, func(s scopeAnswer) bool { return s.Name == c.scope && c.in(s.Mappers) })
 }

@@ -24,6 +24,14 @@ const (
 	Local  Side = "local"
 )
 
+// service is whose port a side is: the subject of what is wrong with that alone.
+func (s Side) service() string {
+	if s == Public {
+		return "nginx"
+	}
+	return "keycloak"
+}
+
 // An Issuer reads the discovery document as users do, at a literal address and
 // with the public name, and compares the issuer in it byte for byte.
 //
@@ -88,6 +96,11 @@ func (i Issuer) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, er
 	return i.answered(within, h, status, body)
 }
 
+// httpsRequired is what a realm that wants TLS of everybody (sslRequired: all)
+// answers over TLS when the server's hostname begins with http://: it goes by
+// that, not by the connection.
+const httpsRequired = "HTTPS required"
+
 // unreachable judges a request that got no answer.
 func (i Issuer) unreachable(ctx context.Context, err error) ([]probes.Finding, error) {
 	at := " at the " + string(i.Side) + " listener"
@@ -97,11 +110,7 @@ func (i Issuer) unreachable(ctx context.Context, err error) ([]probes.Finding, e
 	case untrusted:
 		return i.found(IssuerUntrusted, string(i.Side), "clients refuse the certificate"+at, "a certificate that clients trust", why(err)), nil
 	case plain:
-		subject := string(i.Side)
-		if i.Side == Local {
-			subject = i.Address
-		}
-		return i.found(PlainHTTP, subject, "plain HTTP is spoken where TLS belongs", "TLS", why(err)), nil
+		return i.found(PlainHTTP, i.Side.service(), "plain HTTP is spoken where TLS belongs", "TLS", why(err)), nil
 	case silent:
 		return i.found(IssuerUnreachable, string(i.Side), "the issuer can't be reached"+at, "the discovery document", "accepts, no answer in time"), nil
 	case closed:
@@ -121,6 +130,8 @@ func (i Issuer) answered(ctx context.Context, h *host.Host, status int, body []b
 		return i.found(RealmMissing, i.Realm, "realm "+i.Realm+" does not exist", "the discovery document", got), nil
 	case strings.Contains(text, "Realm not enabled"):
 		return i.found(RealmDisabled, i.Realm, "realm "+i.Realm+" is disabled", "the discovery document", got), nil
+	case strings.Contains(text, httpsRequired):
+		return i.found(IssuerPlainHTTP, string(i.Side), "Keycloak takes its own address for plain HTTP, and asks for HTTPS over HTTPS", "the discovery document", got), nil
 	case status == http.StatusServiceUnavailable:
 		return nil, fmt.Errorf("read %s at %s: %s: Keycloak is starting", i.document(), i.Address, got)
 	case status == http.StatusInternalServerError && schemaGone(ctx, h, i.Database):

@@ -33,10 +33,10 @@ func TestIssuer(t *testing.T) {
 		address string
 	}{{Public, publicly}, {Local, local}} {
 		at := " " + string(s.side)
-		plainSubject := at
+		plainSubject := " nginx"
 		var asked []string // of a server whose hostname is no full URL
 		if s.side == Local {
-			plainSubject, asked = " "+local, []string{"issuer.port-leak local"}
+			plainSubject, asked = " keycloak", []string{"issuer.port-leak local"}
 		}
 		answers := func(status int, body string, more ...hosttest.Option) []hosttest.Option {
 			return append(serve(s.address, good, says(status, body)), more...)
@@ -63,6 +63,7 @@ func TestIssuer(t *testing.T) {
 					"no realm":           {Host: answers(404, `{"error":"Realm does not exist"}`), Want: []string{"realm.missing breath"}},
 					"other path":         {Host: answers(404, `{"error":"Unable to find matching target resource method"}`), Want: []string{"issuer.wrong-path" + at}},
 					"disabled":           {Host: answers(403, `{"error":"access_denied","error_description":"Realm not enabled"}`), Want: []string{"realm.disabled breath"}},
+					"hostname is http":   {Host: answers(403, `{"error":"invalid_request","error_description":"HTTPS required"}`), Want: []string{"issuer.plain-http" + at}, Says: []string{"HTTPS required"}},
 					"moved":              {Host: serve(s.address, good, http.RedirectHandler("https://192.0.2.1/", 301)), Want: []string{"issuer.wrong-path" + at}, Says: []string{"status 301"}},
 					"starting":           {Host: answers(503, ""), Err: "Keycloak is starting"},
 					"error":              {Host: answers(500, serverError, hosttest.Rows(tables, []string{"1"})), Want: []string{"issuer.server-error" + at}},

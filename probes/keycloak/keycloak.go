@@ -1,8 +1,9 @@
 // Package keycloak looks at the identity provider from every side that can be
 // wrong alone: its management interface ([Ready]), why it did not start
-// ([Start]), the public documents as users and the loopback get them
-// ([Issuer]), a token of its own service account ([Token]), and the realm's
-// clients ([Realm]).
+// ([Start]), what overrides its configuration file ([Environment]), the public
+// documents as users and the loopback get them ([Issuer]), a token of its own
+// service account ([Token]), the realm's clients ([Realm]), and whether a person
+// can still administer it ([Admins]).
 //
 // Where it stands: Stack ─▶ [probes ─▶ findings] ─▶ Diagnose.
 //
@@ -43,6 +44,9 @@ const (
 	SchemaLocked    probes.Code = "keycloak.schema-locked"
 	ListenerTaken   probes.Code = "listener.taken"
 
+	EnvOverridesFile probes.Code = "keycloak.env-overrides-file"
+	EnvFileOverrides probes.Code = "keycloak.env-file-overrides"
+
 	IssuerUnreachable probes.Code = "issuer.unreachable"
 	IssuerUntrusted   probes.Code = "issuer.untrusted"
 	IssuerError       probes.Code = "issuer.server-error"
@@ -50,6 +54,8 @@ const (
 	IssuerPlainHTTP   probes.Code = "issuer.plain-http"
 	IssuerWrongPath   probes.Code = "issuer.wrong-path"
 	PlainHTTP         probes.Code = "tls.plain-http"
+
+	AdminLockedOut probes.Code = "admin.locked-out"
 
 	TokenUnavailable    probes.Code = "token.unavailable"
 	TokenClientRejected probes.Code = "token.client-rejected"

@@ -45,7 +45,7 @@ func (r Realm) Spec() probes.Spec {
 	return probes.Spec{
 		ID:      "realm",
 		Summary: "the realm is enabled and its clients are as logins need them",
-		Codes:   []probes.Code{RealmClientMissing, RealmClientDrift, RealmDisabled, RealmMissing, RealmFrontendURL, TokenClaimMissing},
+		Codes:   []probes.Code{RealmClientMissing, RealmClientDrift, RealmDisabled, RealmMissing, RealmFrontendURL, TokenClaimMissing, TokenClientRejected},
 		Every:   time.Minute,
 		// Four requests; just after a start they took 2.5 s.
 		Timeout: 5 * time.Second,
@@ -129,6 +129,8 @@ func (r Realm) refused(err error) ([]probes.Finding, error) {
 		return []probes.Finding{r.found(RealmMissing, r.Admin.Realm, "realm "+r.Admin.Realm+" does not exist", evidence("", "the realm", got))}, nil
 	case strings.Contains(e.Body, "Realm not enabled"):
 		return []probes.Finding{r.found(RealmDisabled, r.Admin.Realm, "realm "+r.Admin.Realm+" is disabled", evidence("", "enabled", got))}, nil
+	case e.Status == http.StatusForbidden:
+		return []probes.Finding{r.found(TokenClientRejected, r.Admin.Client, "Keycloak lets client "+r.Admin.Client+" no more at the realm", evidence("", "realm-admin among the roles of its token", got))}, nil
 	case strings.Contains(e.Body, `"invalid_client"`):
 		return []probes.Finding{r.found(RealmClientMissing, r.Admin.Client, "client "+r.Admin.Client+" is gone or disabled", evidence("/clients", "client "+r.Admin.Client, got))}, nil
 	}
@@ -145,7 +147,9 @@ func (r Realm) judge(realm realmAnswer, clients []clientAnswer, scopes []scopeAn
 		found = append(found, r.found(RealmFrontendURL, name, "the realm has a frontend URL of its own, which stands in the issuer",
 			evidence("", "no attribute frontendUrl", clip(u, 200))))
 	}
+	var gone []probes.Evidence
 	for _, want := range r.Clients {
+		var lacks []probes.Evidence
 		i := slices.IndexFunc(clients, func(c clientAnswer) bool { return c.ClientID == want.ID })
 		if i < 0 {
 			found = append(found, r.found(RealmClientMissing, want.ID, "client "+want.ID+" is gone", evidence("/clients?clientId="+want.ID, "client "+want.ID, "no such client")))
@@ -154,11 +158,34 @@ func (r Realm) judge(realm realmAnswer, clients []clientAnswer, scopes []scopeAn
 		if drift := want.drift(clients[i]); len(drift) > 0 {
 			found = append(found, r.found(RealmClientDrift, want.ID, "client "+want.ID+" is not set up as logins need it", drift...))
 		}
-		if lacks := want.lacks(clients[i], scopes); len(lacks) > 0 {
+		for _, c := range want.lacks(clients[i], scopes) {
+			if c.gone(scopes) {
+				gone = c.missing(gone, "/client-scopes", "scope "+c.scope+": "+c.want, "no such mapper in it, or no such scope")
+				continue
+			}
+			lacks = c.missing(lacks, "/clients?clientId="+want.ID, c.want, "no such mapper; default scopes "+clip(fmt.Sprint(sorted(clients[i].Scopes)), 200))
+		}
+		if len(lacks) > 0 {
 			found = append(found, r.found(TokenClaimMissing, want.ID, "tokens for client "+want.ID+" lack claims", lacks...))
 		}
 	}
+	if len(gone) > 0 {
+		found = append(found, r.found(TokenClaimMissing, subjectScopes, "the realm's client scopes bring claims to tokens no more", gone...))
+	}
 	return found
+}
+
+// subjectScopes is the subject of claims that are missing for every client at
+// once, as their one cause.
+const subjectScopes = "scopes"
+
+// missing adds evidence for a missing claim, once.
+func (c claim) missing(all []probes.Evidence, path, want, got string) []probes.Evidence {
+	e := evidence(path, c.name+": "+want, c.name+": "+got)
+	if slices.Contains(all, e) {
+		return all
+	}
+	return append(all, e)
 }
 
 // evidence is about one thing below the realm's path.

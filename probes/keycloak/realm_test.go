@@ -49,6 +49,14 @@ func administers(realm, clients, scopes string) http.Handler {
 	return mux
 }
 
+// forbids gives a token that is good for nothing.
+func forbids() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST /realms/breath/protocol/openid-connect/token", says(200, `{"access_token":"t","expires_in":60}`))
+	mux.Handle("GET /admin/", says(403, `{"error":"HTTP 403 Forbidden"}`))
+	return mux
+}
+
 func TestRealm(t *testing.T) {
 	for _, s := range []string{realmJSON, bridgeJSON, gatewayJSON, scopesJSON} {
 		if !json.Valid([]byte(s)) {
@@ -99,9 +107,15 @@ func TestRealm(t *testing.T) {
 			"no groups":      {Host: but("oidc-group-membership-mapper", "oidc-script-mapper"), Want: []string{"token.claim-missing ollama-gw"}, Says: []string{"groups: "}},
 			"no scope email": {Host: but(`"basic","email"`, `"basic"`), Want: []string{"token.claim-missing ollama-gw"}, Says: []string{"email: "}},
 			"empty scopes": {Host: with(realmJSON, both, `[{"name":"basic"},{"name":"email"}]`),
-				Want: []string{"token.claim-missing ollama-gw", "token.claim-missing ha-bridge"}, Says: []string{"sub: ", "email: "}},
+				Want: []string{"token.claim-missing scopes"}, Says: []string{"sub: scope basic", "email: scope email"}},
+			"a scope gone": {Host: with(realmJSON, both, strings.Replace(scopesJSON, `"basic"`, `"basis"`, 1)), Want: []string{"token.claim-missing scopes"}, Says: []string{"sub: scope basic"}},
+			"its mapper gone, and a client's": {Host: with(realmJSON, strings.Replace(both, `"included.client.audience":"ollama-gw"`, `"included.client.audience":"x"`, 1),
+				strings.Replace(scopesJSON, "oidc-sub-mapper", "x", 1)), Want: []string{"token.claim-missing ollama-gw", "token.claim-missing scopes"}},
+			"brought by itself": {Host: with(realmJSON, strings.NewReplacer(`"protocolMappers":[`, `"protocolMappers":[{"protocolMapper":"oidc-sub-mapper","config":{"access.token.claim":"true"}},`).Replace("["+gatewayJSON+"]"),
+				strings.Replace(scopesJSON, "oidc-sub-mapper", "x", 1)), Want: []string{"realm.client-missing ha-bridge"}},
 			"refused realm":  {Host: refuses(404, `{"error":"Realm does not exist"}`), Want: []string{"realm.missing breath"}},
 			"disabled realm": {Host: refuses(403, `{"error":"access_denied","error_description":"Realm not enabled"}`), Want: []string{"realm.disabled breath"}},
+			"roles gone":     {Host: serve(local, tls, forbids()), Want: []string{"token.client-rejected watchdog"}, Says: []string{"GET /admin/realms/breath: status 403"}},
 			"account gone":   {Host: refuses(401, `{"error":"invalid_client"}`), Want: []string{"realm.client-missing watchdog"}},
 			"wrong secret":   {Host: refuses(401, `{"error":"unauthorized_client"}`), Err: "unauthorized_client"},
 			"database gone":  {Host: refuses(500, `{"error":"unknown_error"}`), Err: "status 500"},

@@ -39,6 +39,7 @@ var patterns = []pattern{
 	{regexp.MustCompile(`Failed to load resource \S+keycloak\.conf`), ConfigRejected, "keycloak.conf", "Keycloak could not start: it can't read keycloak.conf"},
 	{regexp.MustCompile(`^Unknown option: '?(\S+?)'?$`), ConfigRejected, "$1", "Keycloak refuses an option it doesn't know"},
 	{regexp.MustCompile(`^Invalid value for option '(\S+)'`), ConfigRejected, "$1", "Keycloak refuses the value of an option"},
+	{regexp.MustCompile(`^(?:ERROR: )?Invalid `), ConfigRejected, "keycloak.conf", "Keycloak refuses the value of an option"},
 	{regexp.MustCompile(`build time options have values that differ from what is persisted.*: (\S.*)$`), ConfigRejected, "$1", "Keycloak has to be built again: a build option has changed"},
 	{regexp.MustCompile(`hostname is not configured|hostname must be |You can not set both|Key material not provided|Unable to configure TLS reloading`), ConfigRejected, "keycloak.conf", "Keycloak refuses its configuration"},
 	{regexp.MustCompile(`lib/quarkus/\S+$`), StartFailed, "build", "Keycloak tried to build itself anew and may not"},

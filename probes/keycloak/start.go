@@ -153,14 +153,18 @@ func (s Start) redact(h *host.Host, line string) (string, error) {
 			line = strings.ReplaceAll(line, secret.Reveal(), secret.String())
 		}
 	}
-	line = passwordLike.ReplaceAllStringFunc(line, func(m string) string {
+	return clip(unsecret(line), 300), nil
+}
+
+// unsecret takes out of a text what looks like a secret.
+func unsecret(text string) string {
+	return passwordLike.ReplaceAllStringFunc(text, func(m string) string {
 		g := passwordLike.FindStringSubmatch(m)
 		if g[3] != "" {
 			return g[3] + "[redacted]@"
 		}
 		return g[1] + "[redacted]"
 	})
-	return clip(line, 300), nil
 }
 
 func (s Start) found(unit string, r reason, holder string) []probes.Finding {

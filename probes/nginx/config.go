@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/netip"
 	"regexp"
@@ -35,7 +36,7 @@ func (c Config) Spec() probes.Spec {
 	return probes.Spec{
 		ID:      "nginx.config",
 		Summary: "the configuration of NGINX is valid, leads to Keycloak and is the one that runs",
-		Codes:   []probes.Code{ConfigInvalid, StreamMissing, WrongUpstream, RedirectMissing, CSPConflict, RunningStale},
+		Codes:   []probes.Code{ConfigInvalid, StreamMissing, WrongUpstream, RedirectMissing, CSPConflict, RunningStale, PlainHTTP},
 		Every:   time.Minute,
 		Timeout: timeout,
 		Wakes:   wakes,
@@ -61,9 +62,9 @@ func (c Config) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, er
 	if err != nil {
 		return nil, err
 	}
-	found := slices.Concat(c.stream(config), c.redirect(config))
+	found := slices.Concat(c.stream(ctx, h, config), c.redirect(config))
 	stale, err := running(ctx, h, config)
-	return append(found, stale...), err
+	return append(found, stale...), errors.Join(err, ctx.Err())
 }
 
 // emerg is how NGINX says what it does not like: the message, and in most cases
@@ -97,13 +98,13 @@ func (c Config) invalid(ctx context.Context, h *host.Host, err error) ([]probes.
 }
 
 // stream judges the way from the public port to Keycloak.
-func (c Config) stream(config *nginxconf.Config) []probes.Finding {
+func (c Config) stream(ctx context.Context, h *host.Host, config *nginxconf.Config) []probes.Finding {
 	var out []probes.Finding
 	through := slices.DeleteFunc(config.Find("stream", "server"), func(s nginxconf.Directive) bool { return !edgeconf.On(s, c.Address, portTLS) })
 	for _, s := range through {
 		for _, pass := range s.Find("proxy_pass") {
 			if got := upstream(config, pass); !slices.Equal(got, []string{c.Upstream}) {
-				out = append(out, finding(WrongUpstream, pass.Pos(), "the public port leads elsewhere than to Keycloak", "proxy_pass "+c.Upstream, pass.String()+" → "+strings.Join(got, ", ")))
+				out = append(out, c.astray(ctx, h, pass, got))
 			}
 		}
 		if len(s.Find("proxy_pass")) == 0 {
@@ -149,6 +150,45 @@ func (c Config) policies(config *nginxconf.Config, ending []nginxconf.Directive)
 		}
 	}
 	return out
+}
+
+// astray names what it means that a proxy_pass leads elsewhere: by what is
+// spoken there, which is what clients meet. With plain HTTP it is the fault that
+// browsers have a name for, found from their side too.
+func (c Config) astray(ctx context.Context, h *host.Host, pass nginxconf.Directive, servers []string) probes.Finding {
+	want, got := "proxy_pass "+c.Upstream, pass.String()+" → "+strings.Join(servers, ", ")
+	ctx, cancel := probes.Waits(ctx, timeout)
+	defer cancel()
+	for _, s := range servers {
+		if speaksPlain(ctx, h, s) {
+			f := finding(PlainHTTP, pass.Pos(), "the public port leads to a listener without TLS", want, got+", which speaks no TLS")
+			f.Subject = "nginx"
+			return f
+		}
+	}
+	return finding(WrongUpstream, pass.Pos(), "the public port leads elsewhere than to Keycloak", want, got)
+}
+
+// speaksPlain reports whether a listener answers a TLS handshake with something
+// that is none. One that can't be asked, or is no address, does not.
+func speaksPlain(ctx context.Context, h *host.Host, address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return false
+	}
+	network := "tcp6"
+	if at.Addr().Is4() {
+		network = "tcp4"
+	}
+	conn, err := h.Net.Dial(ctx, network, address)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	// Only the first bytes of the answer are judged, nothing is sent over it.
+	err = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx)
+	var header tls.RecordHeaderError
+	return errors.As(err, &header)
 }
 
 // upstream resolves what a proxy_pass leads to: an address, or the servers of

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"watchdog/probes"
 	"watchdog/probes/host"
@@ -98,6 +99,10 @@ func TestConfig(t *testing.T) {
 			"killed":                         {Host: refuses(-1, ""), Err: "exit status 1"},
 			"no words":                       {Host: refuses(1, "Segmentation fault"), Err: "Segmentation fault"},
 			"what we can't parse":            {Host: dump(head, edge, plain, "# configuration file /etc/nginx/conf.d/x.conf:\nserver {\n"), Err: "/etc/nginx/conf.d/x.conf"},
+			"plain listener":                 {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass [::1]:9000"), hosttest.Serve("[::1]:9000", hosttest.Say("HTTP/1.1 400 Bad Request\r\n\r\n"))), Want: []string{"tls.plain-http nginx"}, Says: []string{"/etc/nginx/stream.conf:6", "[::1]:9000, which speaks no TLS"}},
+			"plain, over IPv4":               {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass 127.0.0.1:80"), hosttest.Serve("127.0.0.1:80", hosttest.Say("HTTP/1.1 400 Bad Request\r\n\r\n"))), Want: []string{"tls.plain-http nginx"}},
+			"a silent listener":              {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass [::1]:9000"), hosttest.Serve("[::1]:9000", hosttest.Hang)), Deadline: 600 * time.Millisecond, Want: []string{"edge.wrong-upstream /etc/nginx/stream.conf:6"}},
+			"one that closes":                {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass [::1]:9000"), hosttest.Serve("[::1]:9000", hosttest.Close)), Want: []string{"edge.wrong-upstream /etc/nginx/stream.conf:6"}},
 		},
 	}.Run(t)
 }

@@ -22,6 +22,7 @@ const (
 	RedirectMissing probes.Code = "edge.redirect-missing"
 	CSPConflict     probes.Code = "edge.csp-conflict"
 	RunningStale    probes.Code = "nginx.running-config-stale"
+	PlainHTTP       probes.Code = "tls.plain-http"
 
 	EdgeRefused probes.Code = "edge.refused"
 	EdgeHung    probes.Code = "edge.hung"

@@ -146,6 +146,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.started = e.Host.Now()
 	e.schedule = newSchedule(e.Probes, e.started)
 	defer e.scribe.close()
+	defer e.record.close()
 	e.listen(ctx)
 	e.policyNow()
 	e.dirty = true

@@ -80,6 +80,13 @@ func (r *recorder) stop(cut string) {
 	r.e.scribe.write("recording", func(l Ledger) error { return l.Recording(rec) })
 }
 
+// close keeps what was recorded up to the daemon's end.
+func (r *recorder) close() {
+	if r.recording != nil {
+		r.stop("the daemon ended")
+	}
+}
+
 // turn records one decision and brings the incidents up to it.
 func (r *recorder) turn(now time.Time, p rules.Policy) {
 	for _, in := range r.incidents.Turn(now, r.e.core) {

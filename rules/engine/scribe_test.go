@@ -113,6 +113,24 @@ func TestTheEndDoesNotWaitForADiskForEver(t *testing.T) {
 	})
 }
 
+// A recording under way ends with the daemon, and is kept.
+func TestTheEndKeepsTheRecording(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold, k := "", newKeeper()
+		r := startWith(t, table, &hold, func(o *Options) { o.Ledger = k })
+		r.set(true, rules.On("odd", ""))
+		time.Sleep(time.Minute)
+		r.stop()
+		recs := k.recorded()
+		if len(recs) != 1 || recs[0].Cut != "the daemon ended" {
+			t.Fatalf("%d recordings: %+v", len(recs), recs)
+		}
+		if different, n := parts(t, table, recs[0]); len(different) > 0 || n == 0 {
+			t.Errorf("of %d moments these differ: %q", n, different)
+		}
+	})
+}
+
 func TestWhatAnEarlierRunLeftOpenIsWrittenAsEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold, k := "", newKeeper()

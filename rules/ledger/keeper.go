@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,13 +19,12 @@ type Keeper struct {
 	state string
 	now   func() time.Time
 
-	mu    sync.Mutex // one at a time; held while the disk takes its time
+	gate  chan struct{} // one at a time; held while the disk takes its time
 	led   *Ledger
 	file  fs.FileInfo // what led was opened as
 	run   int         // counts the times it was opened
 	begun int         // in which of them the newest attempt was begun
 
-	busy    atomic.Int64 // since when the disk is waited for, 0 when it is not
 	trouble atomic.Pointer[string]
 	aside   atomic.Pointer[string] // where a damaged one was put
 	unread  atomic.Bool
@@ -34,7 +32,7 @@ type Keeper struct {
 
 // Keep returns the keeper of the state directory's ledger. Nothing is opened yet.
 func Keep(state string, now func() time.Time) *Keeper {
-	return &Keeper{state: state, now: now}
+	return &Keeper{state: state, now: now, gate: make(chan struct{}, 1)}
 }
 
 func (k *Keeper) path() string { return filepath.Join(k.state, "ledger") }
@@ -94,10 +92,8 @@ func (k *Keeper) Unread() bool { return k.unread.Load() }
 // Use does f with the ledger, opened anew where that is called for. f must keep
 // nothing of it.
 func (k *Keeper) Use(f func(*Ledger) error) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.busy.Store(k.now().UnixNano())
-	defer k.busy.Store(0)
+	k.gate <- struct{}{}
+	defer func() { <-k.gate }()
 	err := k.ready()
 	if err == nil {
 		err = guarded(func() error { return f(k.led) })
@@ -167,20 +163,23 @@ func (k *Keeper) tell(err error) {
 }
 
 // hangs is how long the disk may take before that is said.
-const hangs = 10 * time.Second
+const hangs = time.Second
+
+var errHangs = errors.New("the disk does not take what is to be written")
 
 // Trouble says what is wrong with the ledger in words, or nothing. One that could
-// not be opened is tried again first. It waits for no disk that hangs.
+// not be opened or written is tried again first. It waits a second for the disk.
 func (k *Keeper) Trouble() string {
-	if !k.mu.TryLock() {
-		if since := k.busy.Load(); since != 0 && k.now().Sub(time.Unix(0, since)) > hangs {
-			return "the disk does not answer"
-		}
-	} else {
+	late := time.NewTimer(hangs)
+	defer late.Stop()
+	select {
+	case k.gate <- struct{}{}:
 		if k.trouble.Load() != nil {
 			k.tell(k.tryAgain())
 		}
-		k.mu.Unlock()
+		<-k.gate
+	case <-late.C:
+		return errHangs.Error()
 	}
 	if why := k.trouble.Load(); why != nil {
 		return *why
@@ -209,10 +208,14 @@ func (k *Keeper) Aside() string {
 	return ""
 }
 
-// Close ends it.
+// Close ends it. It waits a second for the disk.
 func (k *Keeper) Close() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	select {
+	case k.gate <- struct{}{}:
+	case <-time.After(hangs):
+		return errHangs
+	}
+	defer func() { <-k.gate }()
 	if k.led == nil {
 		return nil
 	}

@@ -10,7 +10,7 @@
 //	before brings the host to where the fault can befall it, well as it is, under
 //	       the kill switch; left out as a rule
 //	break  a shell script that breaks the host, run as root inside it; the
-//	       engine is stopped meanwhile, for 20 seconds at most
+//	       engine's process stands still meanwhile
 //	settle waits until the fault is all there is to see, where breaking takes a
 //	       while; left out where it does not
 //	fix    what a person would type: the bare fix that healing is timed against

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,8 +13,6 @@ import (
 	"time"
 
 	"watchdog/packaging/lab"
-	"watchdog/packaging/lab/drill"
-	"watchdog/rules/scenarios"
 )
 
 // The tests below stand up the lab as a user would, by the program's own
@@ -60,6 +57,8 @@ func TestLab(t *testing.T) {
 		{"metrics", (*watchdog).metrics},
 		{"an open secret is refused", (*watchdog).openSecret},
 		{"drills", (*watchdog).drills},
+		{"others of the book", (*watchdog).others},
+		{"killed at every step", (*watchdog).crashes},
 		{"still as installed", (*watchdog).secondInstall},
 	} {
 		// Each part stands on those before it.
@@ -256,49 +255,16 @@ func (w *watchdog) metrics() {
 	}
 }
 
-func (w *watchdog) drills() {
-	all, err := scenarios.All()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	r := drill.Runner{Lab: w.lab, Log: io.Discard}
-	var scores []drill.Score
-	for _, id := range drills {
-		for _, s := range all {
-			if s.ID != id {
-				continue
-			}
-			score, err := r.Run(w.t.Context(), s)
-			if err != nil {
-				w.t.Errorf("%v\n%s", err, w.engineLog())
-				continue
-			}
-			if !score.Passed() {
-				w.t.Errorf("%s: %s\n%s", id, strings.Join(score.Wrong, "; "), w.engineLog())
-			}
-			scores = append(scores, score)
-		}
-	}
-	if len(scores) != len(drills) {
-		w.t.Errorf("%d of %d drills ran", len(scores), len(drills))
-	}
-	var b strings.Builder
-	if err := drill.Print(&b, scores); err != nil {
-		w.t.Error(err)
-	}
-	w.t.Log("\n" + b.String())
-}
-
 func (w *watchdog) engineLog() string {
 	_, out := w.in("idp", "journalctl -u watchdog-engine.service -o cat -n 60 --no-pager")
 	return out
 }
 
 // build makes the program as it is released: static.
-func build(t *testing.T) string {
+func build(t *testing.T, flags ...string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "watchdog")
-	c := exec.Command("go", "build", "-o", program, "watchdog/cmd/watchdog")
+	c := exec.Command("go", append(append([]string{"build", "-o", program}, flags...), "watchdog/cmd/watchdog")...)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
