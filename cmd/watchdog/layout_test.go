@@ -102,6 +102,7 @@ func TestHomes(t *testing.T) {
 		"github.com/coreos/go-oidc/v3":            {"watchdog/probes/keycloak"},
 		"github.com/vishvananda/netlink":          {"watchdog/probes/host", "watchdog/packaging/lab"},
 		"github.com/coreos/go-systemd/v22/daemon": {"watchdog/cmd"},
+		"watchdog/probes/host/pgsql":              {"watchdog/probes/host", "watchdog/remedies/hands"},
 	}
 	for _, p := range packages(t) {
 		for _, i := range p.Imports {

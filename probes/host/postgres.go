@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"watchdog/probes/host/pgsql"
 )
 
 // heldDatabase is the only one whose connection is held: a connection held to
@@ -42,20 +42,16 @@ type session struct {
 // Query implements [DB]. Args are strings, numbers, booleans or nil. A
 // [*pgconn.PgError] stays reachable by errors.As.
 func (d *database) Query(ctx context.Context, database, statement string, args ...any) ([][]string, error) {
-	params, err := textParams(args)
-	if err != nil {
-		return nil, fmt.Errorf("query database %s: %w", database, err)
-	}
-	rows, err := d.query(ctx, database, statement, params)
+	rows, err := d.query(ctx, database, statement, args)
 	if err != nil {
 		return nil, fmt.Errorf("query database %s: %w", database, err)
 	}
 	return rows, nil
 }
 
-func (d *database) query(ctx context.Context, database, statement string, params [][]byte) ([][]string, error) {
+func (d *database) query(ctx context.Context, database, statement string, args []any) ([][]string, error) {
 	if s := d.take(database); s != nil {
-		rows, err := readOnly(ctx, s.conn, statement, params)
+		rows, err := readOnly(ctx, s.conn, statement, args)
 		d.give(database, s)
 		// Whatever ended a connection that lay idle says nothing about the
 		// server of now.
@@ -68,7 +64,7 @@ func (d *database) query(ctx context.Context, database, statement string, params
 	if err != nil {
 		return nil, err
 	}
-	rows, err := readOnly(ctx, conn, statement, params)
+	rows, err := readOnly(ctx, conn, statement, args)
 	d.give(database, &session{conn: conn, since: since})
 	return rows, err
 }
@@ -100,7 +96,7 @@ func (d *database) give(database string, s *session) {
 			return
 		}
 	}
-	go hangUp(s.conn)
+	go pgsql.HangUp(s.conn)
 }
 
 // end ends s if it is still the held one.
@@ -112,68 +108,30 @@ func (d *database) end(s *session) {
 	}
 	d.mu.Unlock()
 	if held {
-		hangUp(s.conn)
+		pgsql.HangUp(s.conn)
 	}
 }
 
 func (d *database) close() {
 	if s := d.take(heldDatabase); s != nil {
-		hangUp(s.conn)
+		pgsql.HangUp(s.conn)
 	}
-}
-
-// hangUp says goodbye, or just goes when nobody listens.
-func hangUp(conn *pgconn.PgConn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = conn.Close(ctx)
 }
 
 // readOnly runs one statement in a read-only transaction of its own. The
 // transaction is begun by a statement, not by a default of the session, which
 // a statement could turn off for those after it.
-func readOnly(ctx context.Context, conn *pgconn.PgConn, statement string, params [][]byte) ([][]string, error) {
+func readOnly(ctx context.Context, conn *pgconn.PgConn, statement string, args []any) ([][]string, error) {
 	if _, err := conn.Exec(ctx, "begin transaction read only").ReadAll(); err != nil {
 		return nil, err
 	}
-	// One statement only: the extended protocol takes no second one.
-	result := conn.ExecParams(ctx, statement, params, nil, nil, nil).Read()
-	if conn.IsClosed() {
-		return nil, result.Err
-	}
-	_, err := conn.Exec(ctx, "rollback").ReadAll()
-	if result.Err != nil {
-		return nil, result.Err
-	}
-	if err != nil {
-		return nil, err
-	}
-	rows := make([][]string, len(result.Rows))
-	for i, row := range result.Rows {
-		rows[i] = make([]string, len(row))
-		for j, value := range row {
-			rows[i][j] = string(value)
+	rows, err := pgsql.Query(ctx, conn, statement, args...)
+	if !conn.IsClosed() {
+		if _, ended := conn.Exec(ctx, "rollback").ReadAll(); err == nil {
+			err = ended
 		}
 	}
-	return rows, nil
-}
-
-// textParams puts arguments into PostgreSQL's text format; the server knows
-// their types.
-func textParams(args []any) ([][]byte, error) {
-	params := make([][]byte, len(args))
-	for i, arg := range args {
-		switch v := arg.(type) {
-		case nil:
-		case string:
-			params[i] = []byte(v)
-		case bool, int, int32, int64, uint16, uint32, float64:
-			params[i] = fmt.Append(nil, v)
-		default:
-			return nil, fmt.Errorf("argument %d: type %T is not supported", i+1, arg)
-		}
-	}
-	return params, nil
+	return rows, err
 }
 
 // dialPostgres connects to the cluster that the machine has at that moment,
@@ -189,24 +147,13 @@ func dialPostgres(fsys FS) func(context.Context, string) (*pgconn.PgConn, error)
 }
 
 func dialSocket(ctx context.Context, dir string, port int, database string) (*pgconn.PgConn, error) {
-	socket := path.Join(dir, ".s.PGSQL."+strconv.Itoa(port))
-	// Parsing makes the structure whole; what it has from the environment and
-	// the home directory is overwritten.
-	config, err := pgconn.ParseConfig("host=" + dir + " user=postgres sslmode=disable passfile=/dev/null")
+	config, err := pgsql.Config(dir, port, database, new(net.Dialer).DialContext)
 	if err != nil {
-		return nil, fmt.Errorf("make the settings for %s: %w", socket, err)
-	}
-	config.Port, config.Database, config.Password = uint16(port), database, ""
-	// Whoever owns a database may put functions into its schemas that the
-	// superuser would call by mistake.
-	config.RuntimeParams = map[string]string{"application_name": "watchdog", "search_path": "pg_catalog"}
-	config.ConnectTimeout, config.Fallbacks, config.ValidateConnect = 0, nil, nil
-	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
+		return nil, err
 	}
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, connectError(socket, err)
+		return nil, connectError(pgsql.Socket(dir, port), err)
 	}
 	return conn, nil
 }

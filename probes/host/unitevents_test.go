@@ -1,10 +1,7 @@
 package host
 
 import (
-	"bufio"
 	"context"
-	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,10 +99,9 @@ func (l *listener) loses(why string) {
 	}
 }
 
-// A messageBus is a real one, with something on it that speaks as systemd does.
+// A messageBus has something on it that speaks as systemd does.
 type messageBus struct {
-	daemon  *os.Process
-	address string
+	*need.Bus
 	manager *dbus.Conn
 }
 
@@ -115,48 +111,12 @@ func (fakeManager) Subscribe() *dbus.Error { return nil }
 
 func newBus(t *testing.T) *messageBus {
 	t.Helper()
-	need.Program(t, "/usr/bin/dbus-daemon", "dbus-daemon")
-	daemon := exec.Command("/usr/bin/dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address", "--address=unix:path="+t.TempDir()+"/bus")
-	out, err := daemon.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = daemon.Process.Kill()
-		_ = daemon.Wait()
-	})
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &messageBus{daemon: daemon.Process, address: strings.TrimSpace(address)}
-	b.manager = b.managerJoins(t)
-	return b
-}
-
-func (b *messageBus) managerJoins(t *testing.T) *dbus.Conn {
-	t.Helper()
-	conn, err := dbus.Connect(b.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.Export(fakeManager{}, managerPath, managerName+".Manager"); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := conn.RequestName(managerName, dbus.NameFlagDoNotQueue); err != nil || r != dbus.RequestNameReplyPrimaryOwner {
-		t.Fatalf("take systemd's name: %v %v", r, err)
-	}
-	return conn
+	b := need.MessageBus(t)
+	return &messageBus{b, b.Systemd(t, fakeManager{})}
 }
 
 func (b *messageBus) source(alive time.Duration) unitSource {
-	return unitSource{alive: alive, dial: func(ctx context.Context) (*dbus.Conn, error) {
-		return dbus.Connect(b.address, dbus.WithContext(ctx))
-	}}
+	return unitSource{alive: alive, dial: b.Connect}
 }
 
 // changes tells of a property of a unit.
@@ -184,7 +144,7 @@ func TestUnitsTellOfTheirState(t *testing.T) {
 func TestTheBusEnds(t *testing.T) {
 	b := newBus(t)
 	l := listenTo(t, b.source(time.Minute).listen, "nginx.service") // a minute: it is told, not found out
-	if err := b.daemon.Kill(); err != nil {
+	if err := b.Daemon.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	l.loses("ended the connection")
@@ -193,7 +153,7 @@ func TestTheBusEnds(t *testing.T) {
 func TestTheBusHangs(t *testing.T) {
 	b := newBus(t)
 	l := listenTo(t, b.source(50*time.Millisecond).listen, "nginx.service")
-	if err := b.daemon.Signal(syscall.SIGSTOP); err != nil {
+	if err := b.Daemon.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	l.loses("no answer")
@@ -203,7 +163,7 @@ func TestTheBusHangs(t *testing.T) {
 		again.ended <- b.source(time.Minute).listen(context.Background(), []string{"nginx.service"}, func(string) {})
 	}()
 	again.loses("no answer")
-	if err := b.daemon.Signal(syscall.SIGCONT); err != nil {
+	if err := b.Daemon.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	l = listenTo(t, b.source(time.Minute).listen, "nginx.service")
@@ -225,7 +185,7 @@ func TestTheManagerLeavesTheBus(t *testing.T) {
 	if err := <-again; err == nil {
 		t.Error("listens to nobody")
 	}
-	b.manager = b.managerJoins(t)
+	b.manager = b.Systemd(t, fakeManager{})
 	l = listenTo(t, b.source(time.Minute).listen, "nginx.service")
 	b.changes(t, "nginx.service", "ActiveState")
 	l.hears("nginx.service")

@@ -1,11 +1,8 @@
 package hands
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 
@@ -18,9 +15,8 @@ import (
 
 // A manager answers on a bus as systemd does, and remembers what it was asked.
 type manager struct {
-	bus *dbus.Conn
-
 	mu     sync.Mutex
+	bus    *dbus.Conn
 	calls  []string
 	result string // of jobs; "" for one that never ends
 	fail   *dbus.Error
@@ -134,44 +130,16 @@ func (properties) Get(_, name string) (dbus.Variant, *dbus.Error) {
 // fakeSystemd runs a message bus with a manager on it.
 func fakeSystemd(t *testing.T) (*manager, *Hands) {
 	t.Helper()
-	need.Program(t, "/usr/bin/dbus-daemon", "dbus-daemon")
-	daemon := exec.Command("/usr/bin/dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address", "--address=unix:path="+t.TempDir()+"/bus")
-	out, err := daemon.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = daemon.Process.Kill()
-		_ = daemon.Wait()
-	})
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	connect := func(ctx context.Context) (*dbus.Conn, error) {
-		return dbus.Connect(strings.TrimSpace(address), dbus.WithContext(ctx))
-	}
-	bus, err := connect(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = bus.Close() })
-	m := &manager{bus: bus, result: "done"}
-	if err := bus.Export(m, "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"); err != nil {
-		t.Fatal(err)
-	}
+	b := need.MessageBus(t)
+	m := &manager{result: "done"}
+	bus := b.Systemd(t, m)
 	if err := bus.ExportSubtree(properties{}, "/org/freedesktop/systemd1/unit", "org.freedesktop.DBus.Properties"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := bus.RequestName("org.freedesktop.systemd1", 0); err != nil {
-		t.Fatal(err)
-	}
+	m.set(func(m *manager) { m.bus = bus })
 	w := New(hosttest.New(), Options{})
 	w.services = systemd{dial: func(ctx context.Context) (*sd.Conn, error) {
-		return sd.NewConnection(func() (*dbus.Conn, error) { return connect(ctx) })
+		return sd.NewConnection(func() (*dbus.Conn, error) { return b.Connect(ctx) })
 	}}
 	return m, w
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"watchdog/probes/format/linefile"
 )
 
 // The prefixes of all IPv6 addresses, and of IPv4 addresses as gai.conf writes
@@ -48,6 +50,8 @@ type line struct {
 	start, end int
 }
 
+func (l line) Text() string { return l.text }
+
 // An Entry is one precedence line.
 type Entry struct {
 	Line   int // counted from 1; 0 for one of glibc's own
@@ -57,17 +61,7 @@ type Entry struct {
 
 // Parse reads data. Lines that glibc would skip are kept and mean nothing, so
 // there is no content that is an error.
-func Parse(data []byte) File {
-	var f File
-	for text := range strings.Lines(string(data)) {
-		l := parseLine(text)
-		if l.entry != nil {
-			l.entry.Line = len(f.lines) + 1
-		}
-		f.lines = append(f.lines, l)
-	}
-	return f
-}
+func Parse(data []byte) File { return File{linefile.Parse(data, parseLine)} }
 
 // parseLine reads "precedence PREFIX VALUE" by glibc's rules: a prefix without
 // length is one address, and any other keyword is none of ours.
@@ -108,20 +102,14 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 }
 
 // Bytes is the file's content.
-func (f File) Bytes() []byte {
-	var b []byte
-	for _, l := range f.lines {
-		b = append(b, l.text...)
-	}
-	return b
-}
+func (f File) Bytes() []byte { return linefile.Bytes(f.lines) }
 
 // Entries lists the precedence lines in the file's order.
 func (f File) Entries() []Entry {
 	var out []Entry
-	for _, l := range f.lines {
+	for i, l := range f.lines {
 		if l.entry != nil {
-			out = append(out, *l.entry)
+			out = append(out, Entry{Line: i + 1, Prefix: l.entry.Prefix, Value: l.entry.Value})
 		}
 	}
 	return out
@@ -167,12 +155,10 @@ func (f File) SetPrecedence(prefix netip.Prefix, value int) File {
 		out.lines = append(out.lines, l)
 	}
 	if !found {
-		if n := len(out.lines); n > 0 && !strings.HasSuffix(out.lines[n-1].text, "\n") {
-			out.lines[n-1].text += "\n"
-		}
-		out.lines = append(out.lines, parseLine("precedence "+written(prefix)+"  "+strconv.Itoa(value)+"\n"))
+		text := "precedence " + written(prefix) + "  " + strconv.Itoa(value) + "\n"
+		out.lines = linefile.Insert(out.lines, len(out.lines), text, parseLine)
 	}
-	return Parse(out.Bytes())
+	return out
 }
 
 // written is the prefix the way gai.conf(5) writes it: mapped IPv4 addresses

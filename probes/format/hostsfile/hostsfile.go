@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"watchdog/probes/format/linefile"
 )
 
 // A File is the content of /etc/hosts. It is a value: Set returns another.
@@ -25,6 +27,8 @@ type line struct {
 	name []span // the names in text
 }
 
+func (l line) Text() string { return l.text }
+
 // A span is a range of bytes of a line.
 type span struct{ start, end int }
 
@@ -37,22 +41,10 @@ type Entry struct {
 
 // Parse reads data. Lines that a resolver would skip are kept and map nothing,
 // so there is no content that is an error.
-func Parse(data []byte) File {
-	var f File
-	for text := range strings.Lines(string(data)) {
-		f.lines = append(f.lines, parseLine(text))
-	}
-	return f
-}
+func Parse(data []byte) File { return File{linefile.Parse(data, parseLine)} }
 
 // Bytes is the file's content.
-func (f File) Bytes() []byte {
-	var b []byte
-	for _, l := range f.lines {
-		b = append(b, l.text...)
-	}
-	return b
-}
+func (f File) Bytes() []byte { return linefile.Bytes(f.lines) }
 
 // Entries lists all lines that map something.
 func (f File) Entries() []Entry {
@@ -103,10 +95,8 @@ func (f File) Set(addr netip.Addr, names ...string) File {
 		out.lines[home] = out.lines[home].with(missing)
 		return out
 	}
-	if n := len(out.lines); n > 0 && !strings.HasSuffix(out.lines[n-1].text, "\n") {
-		out.lines[n-1].text += "\n"
-	}
-	out.lines = append(out.lines, parseLine(addr.String()+" "+strings.Join(missing, " ")+"\n"))
+	text := addr.String() + " " + strings.Join(missing, " ") + "\n"
+	out.lines = linefile.Insert(out.lines, len(out.lines), text, parseLine)
 	return out
 }
 

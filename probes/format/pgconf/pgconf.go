@@ -10,7 +10,12 @@
 // value", names without regard to case, '#' begins a comment outside quotes.
 package pgconf
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"watchdog/probes/format/linefile"
+)
 
 // A File is the content of one file. It is a value: Set and Unset return
 // another.
@@ -25,6 +30,8 @@ type line struct {
 	start, end int
 }
 
+func (l line) Text() string { return l.text }
+
 // An Assignment is one line "name = value".
 type Assignment struct {
 	Line  int    // counted from 1
@@ -34,22 +41,10 @@ type Assignment struct {
 
 // Parse reads data. Lines that the server would refuse are kept and assign
 // nothing, so there is no content that is an error.
-func Parse(data []byte) File {
-	var f File
-	for text := range strings.Lines(string(data)) {
-		f.lines = append(f.lines, parseLine(text))
-	}
-	return f
-}
+func Parse(data []byte) File { return File{linefile.Parse(data, parseLine)} }
 
 // Bytes is the file's content.
-func (f File) Bytes() []byte {
-	var b []byte
-	for _, l := range f.lines {
-		b = append(b, l.text...)
-	}
-	return b
-}
+func (f File) Bytes() []byte { return linefile.Bytes(f.lines) }
 
 // Assignments lists what the file assigns, in its order.
 func (f File) Assignments() []Assignment {
@@ -75,19 +70,14 @@ func (f File) Get(name string) (Assignment, bool) {
 // assigns it, whose comment stays; else in a new line below the commented
 // default; else in one at the end.
 func (f File) Set(name, value string) File {
-	out := File{lines: append([]line(nil), f.lines...)}
-	if i := out.last(name); i >= 0 {
-		if l := out.lines[i]; l.value != value {
-			out.lines[i] = parseLine(l.text[:l.start] + quote(value) + l.text[l.end:])
-		}
-		return out
+	i := f.last(name)
+	if i < 0 {
+		return File{linefile.Insert(f.lines, f.place(name), name+" = "+quote(value)+"\n", parseLine)}
 	}
-	at := out.place(name)
-	if at > 0 && !strings.HasSuffix(out.lines[at-1].text, "\n") {
-		out.lines[at-1].text += "\n"
+	out := File{slices.Clone(f.lines)}
+	if l := out.lines[i]; l.value != value {
+		out.lines[i] = parseLine(l.text[:l.start] + quote(value) + l.text[l.end:])
 	}
-	added := parseLine(name + " = " + quote(value) + "\n")
-	out.lines = append(out.lines[:at:at], append([]line{added}, out.lines[at:]...)...)
 	return out
 }
 

@@ -12,7 +12,10 @@ package sysctlconf
 
 import (
 	"path"
+	"slices"
 	"strings"
+
+	"watchdog/probes/format/linefile"
 )
 
 // A File is the content of one file. It is a value: Set returns another.
@@ -25,6 +28,8 @@ type line struct {
 	// start and end delimit the value in text.
 	start, end int
 }
+
+func (l line) Text() string { return l.text }
 
 // A Setting is one line "key = value".
 type Setting struct {
@@ -40,17 +45,7 @@ type Setting struct {
 
 // Parse reads data. Lines that mean nothing are kept, so there is no content
 // that is an error.
-func Parse(data []byte) File {
-	var f File
-	for text := range strings.Lines(string(data)) {
-		l := parseLine(text)
-		if l.setting != nil {
-			l.setting.Line = len(f.lines) + 1
-		}
-		f.lines = append(f.lines, l)
-	}
-	return f
-}
+func Parse(data []byte) File { return File{linefile.Parse(data, parseLine)} }
 
 func parseLine(text string) line {
 	l := line{text: text}
@@ -111,20 +106,16 @@ func Key(parts ...string) string {
 func Path(key string) string { return "/proc/sys/" + clean(key) }
 
 // Bytes is the file's content.
-func (f File) Bytes() []byte {
-	var b []byte
-	for _, l := range f.lines {
-		b = append(b, l.text...)
-	}
-	return b
-}
+func (f File) Bytes() []byte { return linefile.Bytes(f.lines) }
 
 // Settings lists the lines that set something, in the file's order.
 func (f File) Settings() []Setting {
 	var out []Setting
-	for _, l := range f.lines {
+	for i, l := range f.lines {
 		if l.setting != nil {
-			out = append(out, *l.setting)
+			s := *l.setting
+			s.Line = i + 1
+			out = append(out, s)
 		}
 	}
 	return out
@@ -147,25 +138,20 @@ func (f File) Get(key string) (Setting, bool) {
 // else in a new line at the end. Values must be one line.
 func (f File) Set(key, value string) File {
 	path := clean(key)
-	out := File{lines: append([]line(nil), f.lines...)}
 	last := -1
-	for i, l := range out.lines {
+	for i, l := range f.lines {
 		if l.setting != nil && l.setting.Key == path && !l.setting.Excluded {
 			last = i
 		}
 	}
-	switch {
-	case last >= 0:
-		if l := out.lines[last]; l.setting.Value != value {
-			out.lines[last].text = l.text[:l.start] + value + l.text[l.end:]
-		}
-	default:
-		if n := len(out.lines); n > 0 && !strings.HasSuffix(out.lines[n-1].text, "\n") {
-			out.lines[n-1].text += "\n"
-		}
-		out.lines = append(out.lines, line{text: key + " = " + value + "\n"})
+	if last < 0 {
+		return File{linefile.Insert(f.lines, len(f.lines), key+" = "+value+"\n", parseLine)}
 	}
-	return Parse(out.Bytes())
+	out := File{slices.Clone(f.lines)}
+	if l := out.lines[last]; l.setting.Value != value {
+		out.lines[last] = parseLine(l.text[:l.start] + value + l.text[l.end:])
+	}
+	return out
 }
 
 // Lookup returns what files, in the order they are applied, make of key: the
