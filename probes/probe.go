@@ -33,6 +33,9 @@ type Finding struct {
 	// Summary is one sentence for a person, without a full stop.
 	Summary  string     `json:"summary"`
 	Evidence []Evidence `json:"evidence"`
+	// Awaits says what has to come about, by somebody else's hand, before any
+	// remedy could help, as in "once …": "port 8081 is free". Empty as a rule.
+	Awaits string `json:"awaits,omitempty"`
 }
 
 // Evidence is for people; nothing ever parses it. It holds no secrets and at

@@ -54,7 +54,7 @@ func (r Address) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 		return p, nil
 	}
 	now := all[i]
-	if now.DADFailed {
+	if now.DADFailed || now.Tentative {
 		p.Effects = []Effect{addAddress{now.Prefix, now.Interface, true}}
 		return p, nil
 	}
@@ -148,10 +148,19 @@ func (e addAddress) Settled(ctx context.Context, h *host.Host) error {
 		case i < 0:
 			return false, fmt.Errorf("%s is on no interface", e.prefix.Addr())
 		case all[i].DADFailed:
-			return true, fmt.Errorf("another host of the link has %s (ip -6 neigh show)", e.prefix.Addr())
+			return true, e.taken(ctx, h)
 		case all[i].Tentative:
 			return false, fmt.Errorf("%s is still tentative", e.prefix.Addr())
 		}
 		return false, nil
 	})
+}
+
+// taken says who has the address.
+func (e addAddress) taken(ctx context.Context, h *host.Host) error {
+	holder, err := h.Link.Holder(ctx, e.iface, e.prefix.Addr())
+	if err != nil || holder == nil {
+		return fmt.Errorf("another machine of the link answered for %s", e.prefix.Addr())
+	}
+	return fmt.Errorf("the machine with hardware address %s has %s", holder, e.prefix.Addr())
 }

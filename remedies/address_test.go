@@ -35,6 +35,8 @@ func TestAddress(t *testing.T) {
 	there := address("eth0", "2001:db8::1/64")
 	failed := there
 	failed.DADFailed, failed.Tentative = true, true
+	stuck := there
+	stuck.Tentative = true
 	tests := map[string]struct {
 		r    remedies.Address
 		m    []hosttest.Option
@@ -47,6 +49,7 @@ func TestAddress(t *testing.T) {
 		"gone, the site says where":   {site, nil, []string{"address-add 2001:db8::1/64 eth0"}, "(none)"},
 		"gone, remembered":            {learns, []hosttest.Option{record}, []string{"address-add 2001:db8::1/48 ens3"}, `{"interface":"ens3","prefix":48}`},
 		"somebody else had it":        {site, []hosttest.Option{hosttest.Addresses(failed)}, []string{"address-del 2001:db8::1/64 eth0", "address-add 2001:db8::1/64 eth0"}, "(none)"},
+		"stuck in the asking":         {site, []hosttest.Option{hosttest.Addresses(stuck)}, []string{"address-del 2001:db8::1/64 eth0", "address-add 2001:db8::1/64 eth0"}, "(none)"},
 		"half known, half remembered": {
 			remedies.Address{Addr: publicAddr, Interface: "eth7"}, []hosttest.Option{record},
 			[]string{"address-add 2001:db8::1/48 eth7"}, `{"interface":"ens3","prefix":48}`,
@@ -82,14 +85,14 @@ func TestAddressUnknown(t *testing.T) {
 
 // TestAddressTaken: an address that somebody else holds is said to be so.
 func TestAddressTaken(t *testing.T) {
-	m := remedytest.New()
+	m := remedytest.New(hosttest.Holder("2001:db8::1", "02:00:00:00:00:07"))
 	taken := host.Address{Interface: "eth0", Prefix: netip.MustParsePrefix("2001:db8::1/64"), DADFailed: true}
 	m.Handle("address-add", func(remedies.Command) ([]byte, error) {
 		m.Change(hosttest.Addresses(taken))
 		return nil, nil
 	})
 	_, err := tryMend(t, remedies.Address{Addr: publicAddr, Interface: "eth0", Prefix: 64}, m)
-	if err == nil || !strings.Contains(err.Error(), "another host of the link has 2001:db8::1") {
+	if err == nil || !strings.Contains(err.Error(), "02:00:00:00:00:07 has 2001:db8::1") {
 		t.Errorf("applied with error %v", err)
 	}
 }

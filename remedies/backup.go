@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -106,15 +105,24 @@ func (s makeBackup) String() string {
 	return fmt.Sprintf("back up database %s and realm %s to %s", s.Database, s.Realm, s.Dir)
 }
 
-// Done implements [Step].
-func (s makeBackup) Done(_ context.Context, h *host.Host) (bool, error) {
+// Done implements [Step]. A newest one that has gone bad is one too few, whatever
+// there is besides: it is what everybody would take.
+func (s makeBackup) Done(ctx context.Context, h *host.Host) (bool, error) {
 	all, err := ListBackups(h, s.Dir)
 	if err != nil {
 		return false, err
 	}
 	for _, b := range all {
-		if b.Counts() && h.Now().Sub(b.Manifest.Made) <= s.MaxAge {
-			return true, nil
+		if b.Counts() {
+			if b, err = h.ReadBackup(ctx, b); err != nil {
+				return false, err
+			}
+		}
+		switch {
+		case b.Corrupt:
+			return false, nil
+		case b.Counts():
+			return h.Now().Sub(b.Manifest.Made) <= s.MaxAge, nil
 		}
 	}
 	return false, nil
@@ -129,38 +137,18 @@ func (s makeBackup) Do(ctx context.Context, w Hands, h *host.Host) error {
 // Prune deletes the backups that are older than Keep, and what is left of those
 // that were never finished. The newest proved one stays, however old it is.
 func (r Backup) Prune(ctx context.Context, w Hands, h *host.Host) error {
-	all, err := ListBackups(h, r.Dir)
+	spent, err := h.SpentBackups(r.Dir, r.Keep)
 	if err != nil {
 		return err
 	}
-	proved := false
 	var errs []error
-	for _, b := range all {
-		newest := !proved && b.Counts()
-		proved = proved || newest
-		if !newest && h.Now().Sub(b.Manifest.Made) > r.Keep {
-			errs = append(errs, r.remove(ctx, w, b.Path))
-		}
+	for _, path := range spent {
+		errs = append(errs, removeBackup(ctx, w, path))
 	}
-	return errors.Join(append(errs, r.sweep(ctx, w, h))...)
+	return errors.Join(errs...)
 }
 
-// sweep removes backups that were never finished.
-func (r Backup) sweep(ctx context.Context, w Hands, h *host.Host) error {
-	names, err := h.FS.ReadDir(r.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, name := range names {
-		whole, unfinished := strings.CutSuffix(name, ".part")
-		if _, ok := host.IsBackupName(whole); ok && unfinished {
-			err = errors.Join(err, r.remove(ctx, w, r.Dir+"/"+name))
-		}
-	}
-	return err
-}
-
-func (r Backup) remove(ctx context.Context, w Hands, path string) error {
+func removeBackup(ctx context.Context, w Hands, path string) error {
 	if _, err := w.Run(ctx, Command{Name: "backup-remove", Args: []string{path}}); err != nil {
 		return fmt.Errorf("delete %s: %w", path, err)
 	}

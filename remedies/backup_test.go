@@ -119,19 +119,28 @@ func TestBackup(t *testing.T) {
 	}
 }
 
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
 func TestBackupDue(t *testing.T) {
 	tests := map[string]struct {
 		found []hosttest.Option
 		due   bool
 	}{
-		"none":               {nil, true},
-		"of this night":      {[]hosttest.Option{made(9*time.Hour, true)}, false},
-		"too old":            {[]hosttest.Option{made(27*time.Hour, true)}, true},
-		"its dump gone":      {[]hosttest.Option{hosttest.File(backups+"/backup-20261123T110000Z/manifest.json", `{"made":"2026-11-23T11:00:00Z","verified":true,"files":{"keycloak.dump":{}}}`)}, true},
-		"not proved":         {[]hosttest.Option{made(time.Hour, false)}, true},
-		"an older one, then": {[]hosttest.Option{made(time.Hour, false), made(20*time.Hour, true)}, false},
-		"unfinished":         {[]hosttest.Option{hosttest.File(backups+"/backup-20261123T110000Z.part/manifest.json", `{"made":"2026-11-23T11:00:00Z","verified":true}`)}, true},
-		"a stranger's":       {[]hosttest.Option{hosttest.File(backups+"/mine/manifest.json", `{"made":"2026-11-23T11:00:00Z","verified":true}`)}, true},
+		"none":                 {nil, true},
+		"of this night":        {[]hosttest.Option{made(9*time.Hour, true)}, false},
+		"too old":              {[]hosttest.Option{made(27*time.Hour, true)}, true},
+		"its dump gone":        {[]hosttest.Option{hosttest.File(backups+"/backup-20261123T110000Z/manifest.json", `{"made":"2026-11-23T11:00:00Z","verified":true,"files":{"keycloak.dump":{}}}`)}, true},
+		"not proved":           {[]hosttest.Option{made(time.Hour, false)}, true},
+		"an older one, then":   {[]hosttest.Option{made(time.Hour, false), made(20*time.Hour, true)}, false},
+		"the newest cut short": {[]hosttest.Option{made(time.Hour, true), hosttest.File(backups+"/backup-20261123T110000Z/keycloak.dump", "PGD"), made(20*time.Hour, true)}, true},
+		"the newest changed": {[]hosttest.Option{hosttest.File(backups+"/backup-20261123T110000Z/keycloak.dump", "PGDMQ"),
+			hosttest.File(backups+"/backup-20261123T110000Z/manifest.json", `{"made":"2026-11-23T11:00:00Z","verified":true,"files":{"keycloak.dump":{"size":5,"sha256":"`+hashOf("PGDMP")+`"}}}`)}, true},
+		"an older one cut short": {[]hosttest.Option{made(time.Hour, true), made(20*time.Hour, true), hosttest.File(backups+"/backup-20261122T160000Z/keycloak.dump", "PGD")}, false},
+		"unfinished":             {[]hosttest.Option{hosttest.File(backups+"/backup-20261123T110000Z.part/manifest.json", `{"made":"2026-11-23T11:00:00Z","verified":true}`)}, true},
+		"a stranger's":           {[]hosttest.Option{hosttest.File(backups+"/mine/manifest.json", `{"made":"2026-11-23T11:00:00Z","verified":true}`)}, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -26,9 +26,7 @@ func (r Backup) Create(ctx context.Context, w Hands, h *host.Host) (BackupInfo, 
 	b := BackupInfo{Manifest: host.BackupManifest{Made: h.Now().UTC().Truncate(time.Second), Files: map[string]host.BackupFile{}}}
 	b.Path = r.Dir + "/backup-" + b.Manifest.Made.Format(host.BackupTime)
 	part := b.Path + ".part"
-	if err := r.sweep(ctx, w, h); err != nil {
-		return BackupInfo{}, err
-	}
+	_ = r.Prune(ctx, w, h) // for the room; what can't be deleted is told of in the end
 	for _, dir := range []string{path.Dir(r.Dir), r.Dir, part, part + "/realm"} {
 		if err := ensureDirectory(ctx, w, h, dir); err != nil {
 			return BackupInfo{}, err
@@ -41,7 +39,7 @@ func (r Backup) Create(ctx context.Context, w Hands, h *host.Host) (BackupInfo, 
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoneTime)
 		defer cancel()
-		return BackupInfo{}, errors.Join(fmt.Errorf("make a backup: %w", err), r.remove(ctx, w, part))
+		return BackupInfo{}, errors.Join(fmt.Errorf("make a backup: %w", err), removeBackup(ctx, w, part))
 	}
 	return b, r.Prune(ctx, w, h)
 }

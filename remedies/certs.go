@@ -36,19 +36,28 @@ func (r CertLineage) Spec() Spec {
 	return Spec{ID: "certs.lineage", Summary: "get a certificate for " + r.Name, Timeout: 5 * time.Minute}
 }
 
-// Plan implements [Remedy].
+// Plan implements [Remedy]. A chain whose parts are there is put together again,
+// and nothing ordered.
 func (r CertLineage) Plan(_ context.Context, h *host.Host) (Plan, error) {
 	o, err := r.order(h)
 	if err != nil || o == nil {
 		return Plan{}, err
 	}
+	if o.chain {
+		if edits, whole, err := r.rejoin(h); err != nil || whole != nil {
+			return Plan{Edits: edits}, err
+		}
+	}
 	return Plan{Steps: []Step{*o}}, nil
 }
+
+// live is certbot's directory of the lineage.
+func (r CertLineage) live() string { return letsencrypt + "/live/" + r.Name }
 
 // order returns what is to be ordered, nil when the lineage is as it should be.
 func (r CertLineage) order(h *host.Host) (*certOrder, error) {
 	o := &certOrder{lineage: r, names: []string{r.Name}}
-	chain, err := readChain(h, letsencrypt+"/live/"+r.Name+"/fullchain.pem")
+	chain, err := readChain(h, r.live()+"/fullchain.pem")
 	switch {
 	case err != nil:
 		return nil, err
@@ -79,10 +88,10 @@ func (r CertLineage) order(h *host.Host) (*certOrder, error) {
 		o.why = "it is for " + strings.Join(leaf.DNSNames, ", ")
 	case left < certchain.MustLast(leaf, r.RenewBefore):
 		o.why = "it ends " + leaf.NotAfter.UTC().Format(time.DateTime)
-	case behind != "":
-		o.why = "its chain lacks its issuer: " + behind
 	case authenticator != "webroot":
 		o.why = fmt.Sprintf("it renews by authenticator %q", authenticator)
+	case behind != "":
+		o.why, o.chain = "its chain lacks its issuer: "+behind, true
 	default:
 		return nil, nil
 	}
@@ -123,6 +132,7 @@ type certOrder struct {
 	names   []string
 	force   bool
 	why     string
+	chain   bool // nothing but its chain is wrong
 }
 
 func (o certOrder) String() string {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"time"
 
+	"watchdog/probes/format/certchain"
 	"watchdog/probes/host"
 )
 
@@ -34,10 +35,10 @@ func (r CertCopy) Plan(_ context.Context, h *host.Host) (Plan, error) {
 	if err == nil {
 		var key []byte
 		if key, err = h.FS.ReadFile(lineage + "/privkey.pem"); err == nil {
-			if err := checkPair(chain, key, r.Name); err != nil {
+			if err := checkPair(h, chain, key, r.Name); err != nil {
 				return Plan{}, fmt.Errorf("check the pair in %s: %w", lineage, err)
 			}
-			p.Edits, err = r.edits(h, chain, key)
+			p.Edits, err = r.pair(h, chain, key)
 			return p, err
 		}
 	}
@@ -49,16 +50,28 @@ func (r CertCopy) Plan(_ context.Context, h *host.Host) (Plan, error) {
 	return p, err
 }
 
-// checkPair reports why a server of that name could not use the pair.
-func checkPair(chain, key []byte, name string) error {
+// checkPair reports why a server of that name could not use the pair, or its
+// clients would refuse it.
+func checkPair(h *host.Host, chain, key []byte, name string) error {
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
 		return err
 	}
-	return pair.Leaf.VerifyHostname(name)
+	if err := pair.Leaf.VerifyHostname(name); err != nil {
+		return err
+	}
+	certs, err := certchain.Parse(chain)
+	if err != nil {
+		return err
+	}
+	if lacks := certchain.Incomplete(certs, h.Roots, h.Now()); lacks != "" {
+		return fmt.Errorf("its chain lacks its issuer: %s", lacks)
+	}
+	return nil
 }
 
-func (r CertCopy) edits(h *host.Host, chain, key []byte) ([]Edit, error) {
+// pair returns the edits that make this pair Keycloak's.
+func (r CertCopy) pair(h *host.Host, chain, key []byte) ([]Edit, error) {
 	edits, err := r.Server.dirs(h)
 	if err != nil {
 		return nil, err

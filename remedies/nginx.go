@@ -19,6 +19,9 @@ type NginxEdge struct {
 	FQDN     string
 	Keycloak string // "[::1]:8443"
 	Webroot  string // of the http-01 challenge
+	// Address is the host's public one; a server that listens there has its
+	// port.
+	Address netip.Addr
 }
 
 // Spec implements [Remedy].
@@ -55,6 +58,8 @@ server {
 `
 }
 
+func (r NginxEdge) redirectFile(l host.Layout) string { return l.NginxHTTP + "/idp-redirect.conf" }
+
 // Plan implements [Remedy].
 func (r NginxEdge) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	p := Plan{Remedy: r.Spec().ID}
@@ -65,7 +70,7 @@ func (r NginxEdge) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	}{
 		{r.Webroot, Directory("root", "root", 0o755)},
 		{path.Dir(l.NginxConf) + "/stream.conf", File([]byte(r.stream()), "root", "root", 0o644)},
-		{l.NginxHTTP + "/idp-redirect.conf", File([]byte(r.redirect()), "root", "root", 0o644)},
+		{r.redirectFile(l), File([]byte(r.redirect()), "root", "root", 0o644)},
 	}
 	if l.NginxSites != "" {
 		own = append(own, struct {
@@ -80,6 +85,11 @@ func (r NginxEdge) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 		}
 		p.Edits = append(p.Edits, edits...)
 	}
+	edits, err := r.fronts(h)
+	if err != nil {
+		return Plan{}, err
+	}
+	p.Edits = append(p.Edits, edits...)
 	edits, waits, err := include(h, l.NginxConf, path.Dir(l.NginxConf)+"/stream.conf")
 	if err != nil {
 		return Plan{}, err
@@ -89,7 +99,7 @@ func (r NginxEdge) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	if err != nil || effect == nil {
 		return p, err
 	}
-	p.Gates = []Gate{Call{Command{Name: "nginx-test"}, "check the configuration with nginx -t"}}
+	p.Gates = []Gate{nginxTest}
 	p.Effects = []Effect{effect}
 	return p, nil
 }

@@ -15,15 +15,16 @@ import (
 )
 
 // A PostgresRole is Keycloak's role: it may log in, by the generated secret and
-// a SCRAM verifier.
+// a SCRAM verifier, and owns its database where there is one.
 type PostgresRole struct {
-	Role   string
-	Secret string // name of the generated secret
+	Role     string
+	Secret   string // name of the generated secret
+	Database string
 }
 
 // Spec implements [Remedy].
 func (r PostgresRole) Spec() Spec {
-	return Spec{ID: "postgres.role", Summary: "give role " + r.Role + " its login and password", Risk: Harmless, Timeout: 30 * time.Second, NeedsSecret: true}
+	return Spec{ID: "postgres.role", Summary: "give role " + r.Role + " its login, its password and its database", Risk: Harmless, Timeout: 30 * time.Second, NeedsSecret: true}
 }
 
 // Plan implements [Remedy].
@@ -36,11 +37,15 @@ func (r PostgresRole) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	if secret.Missing() {
 		p.Waits = append(p.Waits, "secret "+r.Secret)
 	}
-	right := false
+	give := giveDatabase{r.Database, r.Role}
+	right, owned := false, true
 	if !secret.Missing() {
 		right, err = setRole(r).Done(ctx, h)
 	} else {
 		_, err = h.DB.Query(ctx, "postgres", "SELECT 1")
+	}
+	if err == nil {
+		owned, err = give.Done(ctx, h)
 	}
 	if err != nil {
 		waits, err := serverWaits(ctx, h, err)
@@ -50,7 +55,10 @@ func (r PostgresRole) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 		p.Waits = append(p.Waits, waits...)
 	}
 	if !right {
-		p.Steps = []Step{setRole(r)}
+		p.Steps = append(p.Steps, setRole(r))
+	}
+	if !owned {
+		p.Steps = append(p.Steps, give)
 	}
 	return p, nil
 }

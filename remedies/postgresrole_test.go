@@ -1,6 +1,7 @@
 package remedies_test
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
 	"strings"
@@ -16,7 +17,7 @@ import (
 const rolePassword = "the-secret-of-the-database"
 
 var (
-	role     = remedies.PostgresRole{Role: "keycloak", Secret: "keycloak-db"}
+	role     = remedies.PostgresRole{Role: "keycloak", Secret: "keycloak-db", Database: "keycloak"}
 	database = remedies.PostgresDatabase{Database: "keycloak", Owner: "keycloak", Backups: "/var/backups/watchdog"}
 )
 
@@ -26,7 +27,8 @@ var (
 )
 
 // server has roles and databases as values: "role" is whether it may log in and
-// its verifier, "database" its name.
+// its verifier, "database" its name, "owner" who owns it instead of the role,
+// "orphans" how many sessions there are of a role that is gone.
 func server15(state host.UnitState, opts ...hosttest.Option) *remedytest.Machine {
 	m := cluster(state, append([]hosttest.Option{
 		hosttest.Node(host.SecretDir+"/keycloak-db", remedies.File([]byte(rolePassword), "root", "root", 0o600)),
@@ -45,7 +47,26 @@ func server15(state host.UnitState, opts ...hosttest.Option) *remedytest.Machine
 			return [][]string{{"1"}}, nil
 		}),
 	)
-	m.HandleSQL(func(_, statement string, _ ...any) error {
+	m.Change(
+		hosttest.Answer("datname = current_database()", func(database string, args ...any) ([][]string, error) {
+			if database != "keycloak" || args[0] != "keycloak" || m.Value("owner") == "" {
+				return nil, nil
+			}
+			return [][]string{{"17", m.Value("owner")}}, nil
+		}),
+		hosttest.Answer("not exists (select from pg_authid r", func(string, ...any) ([][]string, error) {
+			return [][]string{{cmp.Or(m.Value("orphans"), "0")}}, nil
+		}),
+	)
+	m.HandleSQL(func(database, statement string, _ ...any) error {
+		if database == "keycloak" && strings.HasPrefix(statement, "DO ") {
+			if m.Value("role") == "" || strings.Contains(statement, "'{17}'") == (m.Value("owner") == "") {
+				return errors.New("refused: " + statement)
+			}
+			m.SetValue("owner", "")
+			m.SetValue("orphans", "")
+			return nil
+		}
 		if statement == makesBase && m.Value("database") == "" {
 			m.SetValue("database", "keycloak")
 			return nil
@@ -90,6 +111,26 @@ func TestPostgresRole(t *testing.T) {
 			again(t, role, m)
 		})
 	}
+	t.Run("dropped, its things another's", func(t *testing.T) {
+		const give = "give database keycloak and its tables to role keycloak, and end sessions that have lost their rights"
+		for name, tt := range map[string]struct {
+			role, owner, orphans string
+			want                 []string
+		}{
+			"dropped":        {"", "postgres", "4", []string{"set login and password of database role keycloak", give}},
+			"restored so":    {right, "postgres", "", []string{give}},
+			"sessions alone": {right, "", "2", []string{give}},
+		} {
+			m := server15(host.Running)
+			m.SetValue("database", "keycloak")
+			m.SetValue("role", tt.role)
+			m.SetValue("owner", tt.owner)
+			m.SetValue("orphans", tt.orphans)
+			same(t, name, tt.want, plan(t, role, m).Lines())
+			mend(t, role, m)
+			again(t, role, m)
+		}
+	})
 	t.Run("salts differ", func(t *testing.T) {
 		m := server15(host.Running)
 		said := map[string]bool{}
@@ -171,5 +212,11 @@ func TestPostgresDatabase(t *testing.T) {
 func TestPostgresStepsSuite(t *testing.T) {
 	m := server15(host.Running, hosttest.Dir("/var/lib"))
 	t.Run("role", func(t *testing.T) { remedytest.Suite(t, role, m, rolePassword) })
+	t.Run("role that owns nothing", func(t *testing.T) {
+		m := server15(host.Running)
+		m.SetValue("database", "keycloak")
+		m.SetValue("owner", "postgres")
+		remedytest.Suite(t, role, m, rolePassword)
+	})
 	t.Run("database", func(t *testing.T) { remedytest.Suite(t, database, m, rolePassword) })
 }

@@ -35,3 +35,22 @@ func (p Plan) Records() []Record {
 	}
 	return out
 }
+
+// OnlyRestarts returns the units that the plan restarts, if that is all it does.
+func (p Plan) OnlyRestarts() []string {
+	if len(p.Steps) > 0 || len(p.Edits) > 0 {
+		return nil
+	}
+	var units []string
+	for _, e := range p.Effects {
+		if r, ok := e.(restart); ok {
+			e = r.do
+		}
+		d, ok := e.(Do)
+		if !ok || d.Verb != Restart {
+			return nil
+		}
+		units = append(units, d.Unit)
+	}
+	return units
+}

@@ -79,6 +79,7 @@ func (r *Risk) UnmarshalText(text []byte) error {
 // A Plan is what a remedy is going to do, in this order.
 type Plan struct {
 	Remedy string
+	Risk   Risk // the remedy's; set by whoever asked for the plan
 	// Waits names what has to be there first ("secret db-password"); such a
 	// plan is for showing, and Apply refuses it.
 	Waits   []string

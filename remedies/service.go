@@ -1,7 +1,10 @@
 package remedies
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"watchdog/probes/host"
@@ -15,6 +18,9 @@ type Service struct {
 	// Ready, when not nil, is what the service's users need before it counts
 	// as started.
 	Ready func(ctx context.Context, h *host.Host) error
+	// UnitFile, when not nil, returns the edits that make the unit's file what
+	// it should be: for those that this program wrote.
+	UnitFile func(h *host.Host) ([]Edit, error)
 }
 
 // serviceTime bounds starting or restarting a service: the first start of
@@ -45,6 +51,9 @@ func (r Service) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	case u.State == host.Masked, running && !u.Enabled:
 		// A mask does not show while the service runs, and taking one off that
 		// is not there is nothing.
+		if p.Edits, err = r.unmasked(h, unit); err != nil {
+			return Plan{}, err
+		}
 		do(Unmask)
 	case u.State == host.Failed:
 		do(ResetFailed)
@@ -61,6 +70,18 @@ func (r Service) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 		p.Effects = append(p.Effects, Until{What: r.Name + " is ready", Ready: r.Ready})
 	}
 	return p, nil
+}
+
+// unmasked returns the edits that put a unit's file back where a mask took its
+// place. One that is there otherwise than it should be is not this remedy's.
+func (r Service) unmasked(h *host.Host, unit string) ([]Edit, error) {
+	if r.UnitFile == nil {
+		return nil, nil
+	}
+	if masked, err := masksFile(h, unit); err != nil || !masked {
+		return nil, err
+	}
+	return r.UnitFile(h)
 }
 
 // answerTime is how long a service that runs may take to say that it is ready.
@@ -92,9 +113,25 @@ func (r ServiceRestart) Spec() Spec {
 }
 
 // Plan implements [Remedy].
-func (r ServiceRestart) Plan(_ context.Context, h *host.Host) (Plan, error) {
+func (r ServiceRestart) Plan(ctx context.Context, h *host.Host) (Plan, error) {
 	unit := h.Facts.Layout.Unit(r.Name)
-	return Plan{Remedy: r.Spec().ID, Effects: []Effect{restart{Do{Verb: Restart, Unit: unit, Ready: r.Ready}, r.Grace}}}, nil
+	e := restart{Do{Verb: Restart, Unit: unit, Ready: r.Ready}, r.Grace}
+	if u, err := h.Init.Unit(ctx, unit); err == nil && frozen(h, u.PID) {
+		e.grace = 0
+	}
+	return Plan{Remedy: r.Spec().ID, Effects: []Effect{e}}, nil
+}
+
+// frozen reports whether a process is stopped by a signal or a debugger: it
+// would hear of no other before it is let go on, and nobody waits for it.
+func frozen(h *host.Host, pid int) bool {
+	if pid == 0 {
+		return false
+	}
+	stat, err := h.FS.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// The state follows the program's name, which may hold anything.
+	after := bytes.TrimLeft(stat[bytes.LastIndexByte(stat, ')')+1:], " ")
+	return err == nil && len(after) > 0 && (after[0] == 'T' || after[0] == 't')
 }
 
 // A restart is the effect of the verb of that name on a service that may no
@@ -102,7 +139,7 @@ func (r ServiceRestart) Plan(_ context.Context, h *host.Host) (Plan, error) {
 // Debian's PostgreSQL waits an hour for it.
 type restart struct {
 	do    Do
-	grace time.Duration
+	grace time.Duration // zero kills at once
 }
 
 func (e restart) String() string { return e.do.String() }
@@ -112,10 +149,7 @@ func (e restart) Settled(ctx context.Context, h *host.Host) error { return e.do.
 
 // Do implements [Effect].
 func (e restart) Do(ctx context.Context, w Hands) error {
-	stopping, cancel := context.WithTimeout(ctx, e.grace)
-	err := w.Service(stopping, e.do.Unit, Stop)
-	cancel()
-	if err != nil {
+	if err := e.stop(ctx, w); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
@@ -127,6 +161,18 @@ func (e restart) Do(ctx context.Context, w Hands) error {
 		_ = w.Service(ctx, e.do.Unit, ResetFailed)
 	}
 	return w.Service(ctx, e.do.Unit, Start)
+}
+
+// errNoGrace is what stopping comes to where no time is given to it.
+var errNoGrace = errors.New("it cannot hear that it is to stop")
+
+func (e restart) stop(ctx context.Context, w Hands) error {
+	if e.grace == 0 {
+		return errNoGrace
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.grace)
+	defer cancel()
+	return w.Service(ctx, e.do.Unit, Stop)
 }
 
 // PostgresReady asks PostgreSQL whether it answers its superuser.

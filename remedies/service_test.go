@@ -40,6 +40,36 @@ func TestService(t *testing.T) {
 	}
 }
 
+// TestServiceMaskedOverItsFile: where a link to /dev/null took the place of the
+// unit's own file, that is put back first; a file that is otherwise than it should
+// be is left to who looks after it.
+func TestServiceMaskedOverItsFile(t *testing.T) {
+	const file = "/etc/systemd/system/nginx.service"
+	text := remedies.File([]byte("[Service]\n"), "root", "root", 0o644)
+	r := remedies.Service{Name: "nginx", UnitFile: func(h *host.Host) ([]remedies.Edit, error) { return remedies.Converge(h, file, text) }}
+	tests := map[string]struct {
+		state host.UnitState
+		node  *host.Node
+		want  []string
+	}{
+		"masked":              {host.Masked, remedies.Link("/dev/null"), []string{"change " + file, "unmask nginx.service", "enable nginx.service", "start nginx.service"}},
+		"masked, and runs on": {host.Running, remedies.Link("/dev/null"), []string{"change " + file, "unmask nginx.service", "enable nginx.service"}},
+		"masked elsewhere":    {host.Masked, nil, []string{"unmask nginx.service", "enable nginx.service", "start nginx.service"}},
+		"changed by somebody": {host.Running, remedies.File([]byte("[Unit]\n"), "root", "root", 0o644), []string{"unmask nginx.service", "enable nginx.service"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := remedytest.New(hosttest.Service(host.Unit{Name: "nginx.service", State: tt.state}), hosttest.Node(file, tt.node))
+			same(t, "lines", tt.want, plan(t, r, m).Lines())
+			mend(t, r, m)
+			if tt.want[0] == "change "+file {
+				same(t, "unit", text, m.Get(file))
+			}
+			again(t, r, m)
+		})
+	}
+}
+
 // TestServiceUnits: services have the units of the distribution.
 func TestServiceUnits(t *testing.T) {
 	m := remedytest.New(hosttest.Unit("postgresql@15-main.service", host.Stopped), hosttest.Unit("certbot.timer", host.Stopped))
@@ -107,6 +137,21 @@ func TestServiceRestart(t *testing.T) {
 			}
 			same(t, "done", strings.Join(tt.want, "\n"), strings.ReplaceAll(strings.TrimSpace(m.Called()), " keycloak.service", ""))
 		})
+	}
+}
+
+// TestServiceRestartOfAFrozenProcess: it can't hear that it is to stop.
+func TestServiceRestartOfAFrozenProcess(t *testing.T) {
+	for state, want := range map[string]string{"T": "kill\nreset-failed\nstart", "S": "stop\nstart", "": "stop\nstart"} {
+		m := remedytest.New(hosttest.Service(host.Unit{Name: "keycloak.service", State: host.Running, PID: 7}))
+		if state != "" {
+			m.Change(hosttest.File("/proc/7/stat", "7 (java (T)) "+state+" 1 7 7 0"))
+		}
+		r := remedies.ServiceRestart{Name: "keycloak", Grace: time.Second}
+		if err := plan(t, r, m).Apply(t.Context(), m, m.Host(), nil); err != nil {
+			t.Errorf("%q: %v", state, err)
+		}
+		same(t, "done", want, strings.ReplaceAll(strings.TrimSpace(m.Called()), " keycloak.service", ""))
 	}
 }
 

@@ -20,9 +20,13 @@ const (
 	Unproved   Outcome = "unproved"  // it was applied, and the fault stayed: its edits are put back
 	Unneeded   Outcome = "unneeded"  // the remedy found nothing to do
 	PutOff     Outcome = "put off"   // somebody else was changing the host: nothing was done
+	Outdated   Outcome = "outdated"  // the plan that was approved is another one by now: nothing was done
 	Unclear    Outcome = "unclear"   // applied, and it could not be seen whether it helped
 	Cut        Outcome = "cut short" // the daemon ended in the middle
 )
+
+// idle reports whether nothing was done, so that no budget is touched.
+func (o Outcome) idle() bool { return o == PutOff || o == Outdated }
 
 // An Attempt is one run of a remedy against a fault.
 type Attempt struct {
@@ -44,7 +48,7 @@ type Attempt struct {
 func made(now time.Time, d Diagnosis, past []Attempt, resumed time.Time) []Attempt {
 	var out []Attempt
 	for _, a := range past {
-		if a.Fault == d.Fault && a.Outcome != PutOff && a.counts(now, d.Rule.budget().Within, resumed) {
+		if a.Fault == d.Fault && !a.Outcome.idle() && a.counts(now, d.Rule.Bounds().Within, resumed) {
 			out = append(out, a)
 		}
 	}
@@ -123,8 +127,8 @@ func backoff(q question) (time.Time, string) {
 	return last.Ended.Add(wait + jitter), fmt.Sprintf("backs off: the last attempt %s", last.Outcome)
 }
 
-// aftermathOf returns until when a fault is left alone because something that
-// can explain it has just been healed: its users take a moment to notice.
+// aftermathOf returns until when a fault is left alone because something that it
+// may end with has just been healed: its users take a moment to notice.
 func aftermathOf(q question) time.Time {
 	var until time.Time
 	var beneath map[Ref]bool
@@ -136,7 +140,7 @@ func aftermathOf(q question) time.Time {
 			continue
 		}
 		if beneath == nil {
-			beneath = q.book.closure(q.d.Fault)
+			beneath = q.book.closure(q.d.Fault, Ref.ends)
 		}
 		if end := a.Ended.Add(settling); end.After(until) && (beneath[a.Fault] || beneath[On(a.Fault.Code, "")]) {
 			until = end

@@ -13,7 +13,7 @@ func Table() []Rule {
 	return slices.Concat(
 		hostTable, serviceTable, dnsTable, certTable,
 		postgresTable, keycloakTable, edgeTable,
-		firewallTable, backupTable, driftTable,
+		firewallTable, backupTable, driftTable, selfTable,
 	)
 }
 
@@ -22,7 +22,7 @@ func Probes(s Stack) []probes.Probe {
 	if !s.Self.Has(RoleKeycloak) {
 		return nil
 	}
-	return slices.Concat(systemProbes(s), keycloakProbes(s))
+	return slices.Concat(systemProbes(s), keycloakProbes(s), selfProbes())
 }
 
 // installOrder is the order in which a bare host becomes one of the site: each
@@ -51,5 +51,12 @@ func Remedies(s Stack) ([]remedies.Remedy, error) {
 }
 
 // Rungs returns the remedies that heal and install nothing: the further rungs of
-// the ladders.
-func Rungs(s Stack) []remedies.Remedy { return restartRemedies(s) }
+// the ladders, what mends a part of what another installs, what clears away, and
+// what ends what is in the way.
+func Rungs(s Stack) []remedies.Remedy {
+	rungs := append(restartRemedies(s), remedies.NginxReload{}, remedies.CertChain{Lineage: s.certLineage(), Copy: s.certCopy()}, spaceRemedy(s))
+	if s.Self.Has(RoleKeycloak) {
+		rungs = append(rungs, remedies.SchemaLock{Database: s.Postgres.Database})
+	}
+	return rungs
+}

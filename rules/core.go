@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -67,10 +68,10 @@ func (c *Core) Turn(now time.Time, p Policy) bool {
 func (c *Core) Stale() bool { return c.stale }
 
 func (c *Core) turn(now time.Time, p Policy) {
-	if p.Hold != "" || c.policy.Hold != "" { // in force until now
+	if p.Hold != "" || c.Memory.Holding { // in force until now
 		c.Memory.Held = now
 	}
-	c.stale, c.policy = false, p
+	c.stale, c.policy, c.Memory.Holding = false, p, p.Hold != ""
 	c.Diagnoses = Diagnose(c.Book, c.results())
 	c.Memory.Ready = c.Memory.Ready || c.well()
 	c.Memory.stand(now, c.Diagnoses)
@@ -124,8 +125,11 @@ func (c *Core) well() bool {
 	return !slices.ContainsFunc(c.order, func(id string) bool { return c.Memory.Latest[id].State != probes.OK })
 }
 
-// Same reports whether nothing that changes with time is another one.
+// Same reports whether both allow the same.
 func (p Policy) Same(q Policy) bool {
+	if p.Mode != q.Mode || !maps.Equal(p.Modes, q.Modes) {
+		return false
+	}
 	if p.Hold != q.Hold || p.Forgetful != q.Forgetful || !p.Resumed.Equal(q.Resumed) || len(p.Approved) != len(q.Approved) {
 		return false
 	}

@@ -81,13 +81,19 @@ func decide(now time.Time, b *Book, ds []Diagnosis, d Diagnosis, m *Memory, p Po
 		return set(Report, "a person has to do it")
 	case p.ModeOf(d.Rule) == Observe:
 		return set(Report, "its mode is observe")
+	case d.Finding.Awaits != "":
+		return set(Report, "nothing helps before %s", d.Finding.Awaits)
 	}
 	q := question{now: now, book: b, all: ds, d: d, m: m, p: p, tried: made(now, d, m.Attempts, p.Resumed)}
 	a.Rung = rung(m.Sightings[d.Fault].First, q.tried)
 	a.Remedy = d.Rule.Remedy(a.Rung, d.Fault.Subject)
-	q.cure = b.Cures[a.Remedy]
+	cure, known := b.Cures[a.Remedy]
+	if !known && len(b.Cures) > 0 { // of another version, or one that the daemon leaves to install
+		return set(Report, "the daemon does not run %s: a person has to do it", a.Remedy)
+	}
+	q.cure = cure
 	for _, r := range rails {
-		if r.spares != nil && r.spares(d.Rule) {
+		if !r.binds(d.Rule) {
 			continue
 		}
 		if say := r.ask(q); say.kind != "" {
@@ -95,22 +101,22 @@ func decide(now time.Time, b *Book, ds []Diagnosis, d Diagnosis, m *Memory, p Po
 			return a
 		}
 	}
-	a.Plan = p.Approved[d.Fault].Plan
-	if p.ModeOf(d.Rule) != Ask {
-		a.Plan = ""
+	if q.asks() {
+		a.Plan = p.Approved[d.Fault].Plan
 	}
 	return set(Heal, "confirmed")
 }
 
-// closure returns all that can explain a fault, directly or by others.
-func (b Book) closure(fault Ref) map[Ref]bool {
+// closure returns all that can explain a fault, directly or by others, along the
+// edges that may says.
+func (b Book) closure(fault Ref, may func(Ref) bool) map[Ref]bool {
 	visited := map[Ref]bool{}
 	var down func(Ref)
 	down = func(at Ref) {
 		for _, e := range b.edges(at) {
-			if e = plain(e); !visited[e] && e != fault {
-				visited[e] = true
-				down(e)
+			if to := plain(e); may(e) && !visited[to] && to != fault {
+				visited[to] = true
+				down(to)
 			}
 		}
 	}
@@ -123,14 +129,14 @@ func (b Book) closure(fault Ref) map[Ref]bool {
 // first would pass for a cause.
 func (b Book) Beneath(fault Ref) []string {
 	var out []string
-	for e := range b.closure(fault) {
+	for e := range b.closure(fault, Ref.any) {
 		out = append(out, b.Tells[e.Code]...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-// Above returns the probes that tell of what a fault can explain: whether its
+// Above returns the probes that tell of what can end with a fault: whether its
 // users are served is seen there.
 func (b Book) Above(fault Ref) []string {
 	var out []string
@@ -144,7 +150,7 @@ func (b Book) Above(fault Ref) []string {
 				candidates = append(candidates, On(code, e.When))
 			}
 		}
-		if slices.ContainsFunc(candidates, func(c Ref) bool { return b.Explains(fault, c) }) {
+		if slices.ContainsFunc(candidates, func(c Ref) bool { return b.Ends(fault, c) }) {
 			out = append(out, b.Tells[code]...)
 		}
 	}
@@ -152,9 +158,10 @@ func (b Book) Above(fault Ref) []string {
 	return slices.Compact(out)
 }
 
-// Explains reports whether cause can explain fault, directly or by others.
-func (b Book) Explains(cause, fault Ref) bool {
-	below := b.closure(fault)
+// Ends reports whether cause can explain fault, directly or by others, so that it
+// ends with it.
+func (b Book) Ends(cause, fault Ref) bool {
+	below := b.closure(fault, Ref.ends)
 	return below[cause] || below[On(cause.Code, "")]
 }
 
@@ -169,7 +176,12 @@ const defaultConfirm = 2
 
 var defaultBudget = Budget{Attempts: 6, Within: 15 * time.Minute}
 
-func (r Rule) confirm() int {
+// Confirmation is how many looks in a row must see the fault before anything is
+// done about it.
+func (r Rule) Confirmation() int {
+	if r.Door {
+		return 1
+	}
 	if r.Confirm == 0 {
 		return defaultConfirm
 	}
@@ -177,9 +189,10 @@ func (r Rule) confirm() int {
 }
 
 // looks is how many looks in a row are made quickly.
-func (r Rule) looks() int { return max(3, r.confirm()) }
+func (r Rule) looks() int { return max(3, r.Confirmation()) }
 
-func (r Rule) budget() Budget {
+// Bounds are the rule's budget, the default one where it names none.
+func (r Rule) Bounds() Budget {
 	if r.Budget == (Budget{}) {
 		return defaultBudget
 	}

@@ -31,8 +31,10 @@ type Diagnosis struct {
 	// Probes lists those that found it.
 	Probes []string
 	// Explains lists the symptoms of a cause; By the causes of a symptom.
+	// Outlasts lists those of By whose end does not end it.
 	Explains []Ref
 	By       []Ref
+	Outlasts []Ref
 	// Unseen lists the probes that an undecided one waits for.
 	Unseen []string
 }
@@ -81,10 +83,12 @@ func Diagnose(b Book, seen []probes.Result) []Diagnosis {
 		states[r.Probe] = r.State
 	}
 	beneath := make(map[Ref][]Ref, len(order)) // fault → all faults found below it
+	ending := make(map[Ref][]Ref, len(order))  // fault → those of them that it ends with
 	for _, f := range order {
 		d := found[f]
-		below, unseen := b.walk(f, found, states)
+		below, unseen := b.walk(f, found, states, Ref.any)
 		beneath[f] = below
+		ending[f], _ = b.walk(f, found, states, Ref.ends)
 		switch {
 		case len(below) > 0:
 			d.Verdict = Symptom
@@ -99,6 +103,9 @@ func Diagnose(b Book, seen []probes.Result) []Diagnosis {
 			if root := found[below]; root.Verdict != Symptom {
 				root.Explains = append(root.Explains, f)
 				found[f].By = append(found[f].By, below)
+				if !slices.Contains(ending[f], below) {
+					found[f].Outlasts = append(found[f].Outlasts, below)
+				}
 			}
 		}
 	}
@@ -138,14 +145,15 @@ func collect(b Book, seen []probes.Result) (map[Ref]*Diagnosis, []Ref) {
 // it, and the probes that could not look at what must be seen below it. A code
 // that was not found is walked through all the same, because a blind spot in the
 // middle does not hide what is beneath it – unless every probe that tells of it
-// says that all is well: then nothing passes that way.
-func (b Book) walk(from Ref, found map[Ref]*Diagnosis, states map[string]probes.State) (below []Ref, unseen []string) {
+// says that all is well: then nothing passes that way. Of the edges it takes
+// those that may says.
+func (b Book) walk(from Ref, found map[Ref]*Diagnosis, states map[string]probes.State, may func(Ref) bool) (below []Ref, unseen []string) {
 	visited := map[Ref]bool{plain(from): true}
 	var down func(at Ref)
 	down = func(at Ref) {
 		for _, edge := range b.edges(at) {
 			next := plain(edge)
-			if visited[next] {
+			if visited[next] || !may(edge) {
 				continue
 			}
 			visited[next] = true
@@ -205,11 +213,15 @@ func (b Book) edges(at Ref) []Ref {
 	}
 	for _, e := range rule.DependsOn {
 		if e.When == "" || e.When == at.Subject {
-			out = append(out, Ref{Code: e.Code, Subject: fill(e.Subject, at.Subject), MustSee: e.MustSee})
+			out = append(out, Ref{Code: e.Code, Subject: fill(e.Subject, at.Subject), MustSee: e.MustSee, Stays: e.Stays})
 		}
 	}
 	return out
 }
+
+// any takes every edge, and ends those by which a fault goes with its cause.
+func (r Ref) any() bool  { return true }
+func (r Ref) ends() bool { return !r.Stays }
 
 // fill puts a subject into a text of the book.
 func fill(text, subject string) string { return strings.ReplaceAll(text, "{subject}", subject) }

@@ -10,6 +10,7 @@ import (
 
 	"watchdog/probes"
 	"watchdog/probes/host"
+	"watchdog/probes/self"
 	"watchdog/remedies"
 )
 
@@ -87,7 +88,8 @@ var driftTable = []Rule{{
 	Explain: "What {subject} looks after was changed by hand or by another program, and nothing that users need fails for it. It is " +
 		"left alone: somebody may have had a reason. What it endangers has a fault of its own, and that is healed. To have " +
 		"it as before, install again; to keep it, put it into the site file.",
-	Remedies: []string{"{subject}"}, OfRemedy: true,
+	DependsOn: []Ref{{Code: self.LeftUndone, Subject: "{subject}"}},
+	Remedies:  []string{"{subject}"}, OfRemedy: true,
 	Fix: []string{"watchdog plan    # shows the difference", "watchdog install    # brings it back"},
 }}
 

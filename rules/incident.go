@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -28,7 +29,7 @@ type Incident struct {
 	State    IncidentState `json:"state"`
 	Attempts []Attempt     `json:"attempts"`
 	Timeline []Moment      `json:"timeline"`
-	// Recording is the ID of the recording that it is in.
+	// Recording is the ID of the first recording that it is in.
 	Recording string `json:"recording,omitempty"`
 
 	firm bool   // more than a blink: worth being written down
@@ -68,6 +69,8 @@ func (in *Incident) note(at time.Time, format string, args ...any) {
 // Incidents keeps the incidents of one host, from the core's turns. It is pure.
 type Incidents struct {
 	Host string
+	// Recording is the ID of the one under way, if any.
+	Recording string
 	// Open are those that go on, Recent those that ended a moment ago and go on
 	// if their cause comes back.
 	Open, Recent []*Incident
@@ -94,21 +97,18 @@ const comesBack = time.Minute
 func (s *Incidents) Turn(now time.Time, c *Core) []Incident {
 	touched := map[*Incident]bool{}
 	causes := map[Ref]bool{}
-	for i, d := range c.Diagnoses {
+	for _, d := range c.Diagnoses {
 		switch d.Verdict {
 		case Cause:
 			causes[d.Fault] = true
-			in := s.of(now, d, c)
-			if in.update(now, d, c.Actions[i]) {
-				touched[in] = true
-			}
 		case Symptom:
-			if in := s.merge(now, d, c); in != nil {
+			if in := s.merge(now, d); in != nil {
 				touched[in] = true
 			}
 		case Undecided: // nobody's yet
 		}
 	}
+	// Those that are over end first: what stays of one is its next hypothesis.
 	s.Open = slices.DeleteFunc(s.Open, func(in *Incident) bool {
 		if causes[in.Cause] || in.State == IncidentOpen && c.Memory.waiting(in.Cause) {
 			return false
@@ -120,6 +120,16 @@ func (s *Incidents) Turn(now time.Time, c *Core) []Incident {
 		s.Recent = append(s.Recent, in)
 		return true
 	})
+	for i, d := range c.Diagnoses {
+		if d.Verdict != Cause {
+			continue
+		}
+		in := s.of(now, d, c)
+		in.Recording = cmp.Or(in.Recording, s.Recording)
+		if in.update(now, d, c.Actions[i]) {
+			touched[in] = true
+		}
+	}
 	s.Recent = slices.DeleteFunc(s.Recent, func(in *Incident) bool { return now.Sub(in.Ended) > comesBack })
 	var out []Incident
 	for in := range touched {
@@ -127,7 +137,7 @@ func (s *Incidents) Turn(now time.Time, c *Core) []Incident {
 			out = append(out, in.copy())
 		}
 	}
-	slices.SortFunc(out, func(a, b Incident) int { return a.Onset.Compare(b.Onset) })
+	slices.SortFunc(out, func(a, b Incident) int { return cmp.Or(a.Onset.Compare(b.Onset), cmp.Compare(a.ID, b.ID)) })
 	return out
 }
 
@@ -201,7 +211,7 @@ func (in *Incident) update(now time.Time, d Diagnosis, a Action) bool {
 }
 
 // merge ends the incident of a fault that turned out to be a symptom.
-func (s *Incidents) merge(now time.Time, d Diagnosis, c *Core) *Incident {
+func (s *Incidents) merge(now time.Time, d Diagnosis) *Incident {
 	for _, in := range s.Open {
 		if in.Cause == d.Fault && in.State == IncidentOpen && len(d.By) > 0 {
 			in.note(now, "is a symptom of %s", d.By[0])
@@ -233,7 +243,7 @@ func (s *Incidents) Tried(a Attempt, steps []Moment) []Incident {
 		for _, m := range steps {
 			in.note(m.At, "%s", m.What)
 		}
-		if a.Outcome != PutOff {
+		if !a.Outcome.idle() {
 			in.Attempts = append(in.Attempts, a)
 		}
 		in.note(a.Ended, "%s by %s%s", a.Outcome, a.Remedy, suffix(a.Detail))

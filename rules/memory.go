@@ -16,7 +16,7 @@ type Sighting struct {
 	// Cause is since when it has stood as a cause: a symptom's time does not
 	// count for what has to last.
 	Cause time.Time
-	// Followed says that it has been another fault's symptom.
+	// Followed says that it has been the symptom of a fault that it ends with.
 	Followed bool
 }
 
@@ -31,9 +31,11 @@ type Memory struct {
 	Attempts []Attempt
 	// Healed is when the remedy that healed a fault had been applied.
 	Healed map[Ref]time.Time
-	// Held is when a hold was last in force. What was seen under it is looked
-	// at again: a person was at work.
-	Held time.Time
+	// Held is when a hold was last in force, Holding whether one was at the
+	// newest turn. What was seen under it is looked at again: a person was at
+	// work.
+	Held    time.Time
+	Holding bool
 	// Worked is when a remedy was last at work.
 	Worked time.Time
 	// Healing is the fault whose remedy is being applied or proved, if any.
@@ -113,7 +115,7 @@ func same(a, b probes.Result) bool {
 	}
 	for i, f := range a.Findings {
 		g := b.Findings[i]
-		if f.Code != g.Code || f.Subject != g.Subject || f.Summary != g.Summary || !slices.Equal(f.Evidence, g.Evidence) {
+		if f.Code != g.Code || f.Subject != g.Subject || f.Summary != g.Summary || f.Awaits != g.Awaits || !slices.Equal(f.Evidence, g.Evidence) {
 			return false
 		}
 	}
@@ -189,7 +191,7 @@ func (m *Memory) stand(now time.Time, ds []Diagnosis) {
 			continue
 		case d.Verdict != Cause:
 			s.Cause = time.Time{}
-			s.Followed = s.Followed || d.Verdict == Symptom
+			s.Followed = s.Followed || d.Verdict == Symptom && len(d.By) > len(d.Outlasts)
 		case s.Cause.IsZero():
 			s.Cause = now
 		}
@@ -204,7 +206,7 @@ const attemptsKept = 24 * time.Hour
 // only the newest time is kept.
 func (m *Memory) tried(now time.Time, a Attempt) {
 	m.Attempts = slices.DeleteFunc(m.Attempts, func(old Attempt) bool {
-		return now.Sub(old.At) > attemptsKept || a.Outcome == PutOff && old.Outcome == PutOff && old.Fault == a.Fault
+		return now.Sub(old.At) > attemptsKept || a.Outcome.idle() && old.Outcome == a.Outcome && old.Fault == a.Fault
 	})
 	m.Attempts = append(m.Attempts, a)
 }

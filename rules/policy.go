@@ -30,8 +30,8 @@ type Approval struct {
 	At     time.Time `json:"at"`
 }
 
-// approvalLasts is how long a person's word counts.
-const approvalLasts = time.Hour
+// ApprovalLasts is how long a person's word counts.
+const ApprovalLasts = time.Hour
 
 // ModeOf returns the mode a rule has under the policy: the tightest of the
 // book's, the site's, and the site's for this code.

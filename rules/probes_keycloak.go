@@ -21,7 +21,8 @@ func keycloakProbes(s Stack) []probes.Probe {
 	list := []probes.Probe{
 		postgres.Server{Port: port, Service: "postgresql"},
 		postgres.Auth{Port: port, Role: role, Database: database, Superuser: "postgres"},
-		postgres.Catalogue{Role: role, Database: database, Secret: SecretDatabase},
+		postgres.Catalogue{Role: role, Database: database, Secret: SecretDatabase, Backups: s.Backups.Dir},
+		postgres.Major{},
 	}
 	for _, path := range postgres.Paths {
 		list = append(list, postgres.Login{Path: path, Port: port, Role: role, Database: database, Secret: SecretDatabase})
@@ -31,10 +32,11 @@ func keycloakProbes(s Stack) []probes.Probe {
 		keycloak.Ready{Address: s.MgmtAddr(), Service: "keycloak"},
 		keycloak.Start{Service: "keycloak", Secrets: []string{SecretDatabase, SecretAdmin, SecretService}},
 		keycloak.Environment{Service: "keycloak", Conf: s.Keycloak.Conf()},
+		keycloak.SchemaLock{Database: database},
 		s.issuer(keycloak.Public, edge), s.issuer(keycloak.Local, s.KeycloakAddr()),
 		keycloak.Token{
 			Address: s.KeycloakAddr(), URL: s.PublicURL(), Realm: s.Realm.Name, Client: AdminClient,
-			Secret: SecretService, Audience: realmAdmin, Database: database,
+			Secret: SecretService, Audience: realmAdmin, Database: database, Backups: s.Backups.Dir,
 		},
 		keycloak.Admins{Service: "keycloak", Database: database},
 		keycloak.Realm{Admin: s.Admin(host.Secret{}), Secret: SecretService, Clients: s.clients()},
@@ -48,7 +50,7 @@ func keycloakProbes(s Stack) []probes.Probe {
 }
 
 func (s Stack) issuer(side keycloak.Side, address string) keycloak.Issuer {
-	return keycloak.Issuer{Side: side, Address: address, URL: s.PublicURL(), Realm: s.Realm.Name, Database: s.Postgres.Database}
+	return keycloak.Issuer{Side: side, Address: address, URL: s.PublicURL(), Realm: s.Realm.Name, Database: s.Postgres.Database, Backups: s.Backups.Dir}
 }
 
 // clients are the realm's clients in the words of its probe.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"time"
@@ -28,7 +29,8 @@ func systemProbes(s Stack) []probes.Probe {
 		system.GAI{},
 		system.Sysctl{},
 		system.Address{Public: s.Self.Address},
-		system.Disk{Paths: []string{"/var/log", "/var/lib/watchdog", s.Backups.Dir}},
+		system.Clock{Peers: s.clockPeers(), ACME: cmp.Or(s.ACME.Server, letsEncrypt)},
+		system.Disk{Paths: []string{"/var/log", "/var/lib/watchdog"}, Backups: s.Backups.Dir, Keep: s.Backups.Keep},
 		system.Secrets{},
 		dns.Zone{Names: s.zoneNames()},
 		firewall.Rules{
@@ -36,7 +38,7 @@ func systemProbes(s Stack) []probes.Probe {
 			Open: []uint16{443}, Allowed: append([]uint16{80, 443}, s.Firewall.Allow...),
 			SSH: len(s.Firewall.Admin) == 0,
 		},
-		system.Backups{Dir: s.Backups.Dir, MaxAge: s.Backups.MaxAge},
+		system.Backups{Dir: s.Backups.Dir, MaxAge: s.Backups.MaxAge}, system.BackupRead{Dir: s.Backups.Dir},
 	}
 	for _, name := range []string{"postgresql", "keycloak", "nginx", "certbot-timer", "watchdog-firewall", "watchdog-backup-timer"} {
 		list = append(list, system.Service{Name: name, Boot: true, Patience: servicePatience[name]})
@@ -78,6 +80,20 @@ func (s Stack) leadingNames() []system.Name {
 	}
 	for _, g := range s.Gateways {
 		add(g.FQDN, addresses[g.Host])
+	}
+	return out
+}
+
+// letsEncrypt is the directory of certbot's default authority.
+const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
+
+// clockPeers are the site's other hosts, by the names that they answer to.
+func (s Stack) clockPeers() []system.Peer {
+	var out []system.Peer
+	for _, n := range s.leadingNames() {
+		if !n.Own {
+			out = append(out, system.Peer{FQDN: n.FQDN, Addr: n.Addr})
+		}
 	}
 	return out
 }

@@ -58,17 +58,22 @@ var rails = []rail{
 	{"service budget", "ten attempts on one service within half an hour", nil, serviceBudget},
 	{"host budget", "forty attempts on the host within half an hour", nil, hostBudget},
 	{"back-off", "longer and longer after attempts that did not help", nil, backedOff},
-	{"approval", "mode ask: a person approves the plan", nil, approval},
+	{"approval", "mode ask, or what may lose data: a person approves the plan", nil, approval},
 }
 
-// Rails lists the guard rails for people: name and what it keeps to.
-func Rails() [][2]string {
-	out := make([][2]string, len(rails))
-	for i, r := range rails {
-		out[i] = [2]string{r.name, r.says}
+// Rails lists the guard rails that bind the faults of a rule, for people: name
+// and what it keeps to.
+func Rails(rule Rule) [][2]string {
+	var out [][2]string
+	for _, r := range rails {
+		if r.binds(rule) {
+			out = append(out, [2]string{r.name, r.says})
+		}
 	}
 	return out
 }
+
+func (r rail) binds(rule Rule) bool { return r.spares == nil || !r.spares(rule) }
 
 func object(k Kind, until time.Time, format string, args ...any) objection {
 	return objection{kind: k, reason: fmt.Sprintf(format, args...), until: until}
@@ -210,7 +215,7 @@ const fresh = 2 * time.Second
 
 func confirmed(q question) objection {
 	s := q.m.Sightings[q.d.Fault]
-	if want := q.d.Rule.confirm(); s.Looks < want {
+	if want := q.d.Rule.Confirmation(); s.Looks < want {
 		return object(Wait, never, "seen %d of %d times", s.Looks, want)
 	}
 	if ready := s.Cause.Add(q.d.Rule.For); q.now.Before(ready) {
@@ -238,60 +243,6 @@ func confirmed(q question) objection {
 	return objection{}
 }
 
-func ownBudget(q question) objection {
-	budget := q.d.Rule.budget()
-	if len(q.tried) < budget.Attempts {
-		return objection{}
-	}
-	until := q.tried[len(q.tried)-budget.Attempts].At.Add(budget.Within)
-	return object(GaveUp, until, "%d attempts within %s did not last; a person has to look", len(q.tried), budget.Within)
-}
-
-// Budgets that several rules share: one service's restarts, whatever they are
-// for, and all that is done to a host.
-var (
-	perService = Budget{Attempts: 10, Within: 30 * time.Minute}
-	perHost    = Budget{Attempts: 40, Within: 30 * time.Minute}
-)
-
-func serviceBudget(q question) objection {
-	if q.cure.Risk < remedies.Blip {
-		return objection{}
-	}
-	for _, s := range q.cure.Services {
-		spent := q.spent(perService, func(a Attempt) bool {
-			cure := q.book.Cures[a.Remedy]
-			return cure.Risk >= remedies.Blip && slices.Contains(cure.Services, s)
-		})
-		if !spent.IsZero() {
-			return object(GaveUp, spent, "%s was worked on %d times within %s; a person has to look", s, perService.Attempts, perService.Within)
-		}
-	}
-	return objection{}
-}
-
-func hostBudget(q question) objection {
-	spent := q.spent(perHost, func(Attempt) bool { return true })
-	if spent.IsZero() {
-		return objection{}
-	}
-	return object(GaveUp, spent, "%d attempts on this host within %s; a person has to look", perHost.Attempts, perHost.Within)
-}
-
-// spent returns until when a shared budget is spent, zero when it is not.
-func (q question) spent(b Budget, counts func(Attempt) bool) time.Time {
-	n := 0
-	for _, a := range slices.Backward(q.m.Attempts) {
-		if a.Outcome == PutOff || a.Outcome == Unneeded || !a.counts(q.now, b.Within, q.p.Resumed) || !counts(a) {
-			continue
-		}
-		if n++; n == b.Attempts {
-			return a.At.Add(b.Within)
-		}
-	}
-	return time.Time{}
-}
-
 func backedOff(q question) objection {
 	until, reason := backoff(q)
 	if !q.now.Before(until) {
@@ -300,18 +251,34 @@ func backedOff(q question) objection {
 	return object(Wait, until, "%s", reason)
 }
 
+// asks reports whether a person has to approve the plan: where the mode says so,
+// and whatever row names it, where data may be lost.
+func (q question) asks() bool {
+	return q.p.ModeOf(q.d.Rule) == Ask || q.cure.Risk >= remedies.DataLoss
+}
+
 func approval(q question) objection {
-	if q.p.ModeOf(q.d.Rule) != Ask {
+	if !q.asks() {
 		return objection{}
 	}
 	yes, ok := q.p.Approved[q.d.Fault]
 	switch {
 	case !ok || yes.Remedy != q.cure.ID:
 		return object(Asking, never, "waits for approval: watchdog approve %s", cmp.Or(q.d.Fault.String(), "CODE"))
-	case q.now.Sub(yes.At) > approvalLasts:
-		return object(Asking, never, "the approval of %s is older than %s", yes.At.Format(time.TimeOnly), approvalLasts)
+	case q.now.Sub(yes.At) > ApprovalLasts:
+		return object(Asking, never, "the approval of %s is older than %s", yes.At.Format(time.TimeOnly), ApprovalLasts)
+	case q.outdated(yes.At):
+		return object(Asking, never, "the plan is another one by now than the one that was approved; waits for another approval")
 	case len(q.tried) > 0 && q.tried[len(q.tried)-1].At.After(yes.At):
 		return object(Asking, never, "the plan that was approved was tried and %s; waits for another approval", q.tried[len(q.tried)-1].Outcome)
 	}
 	return objection{}
+}
+
+// outdated reports whether the plan that was approved then turned out to be
+// another one by now.
+func (q question) outdated(approved time.Time) bool {
+	return slices.ContainsFunc(q.m.Attempts, func(a Attempt) bool {
+		return a.Outcome == Outdated && a.Fault == q.d.Fault && a.At.After(approved)
+	})
 }

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -134,7 +133,9 @@ type Base struct {
 	Healed    map[string]time.Time   `json:"healed"`
 	Latest    []*Look                `json:"latest"`
 	Attempts  []Attempt              `json:"attempts"`
+	Healing   *Ref                   `json:"healing,omitempty"`
 	Held      time.Time              `json:"held,omitzero"`
+	Holding   bool                   `json:"holding,omitempty"`
 	Worked    time.Time              `json:"worked,omitzero"`
 	Booted    time.Time              `json:"booted,omitzero"`
 	Ready     bool                   `json:"ready"`
@@ -144,7 +145,8 @@ type Base struct {
 func (m *Memory) Base() Base {
 	b := Base{
 		Sightings: byText(m.Sightings), Onsets: byText(m.Onsets), Healed: byText(m.Healed),
-		Attempts: slices.Clone(m.Attempts), Held: m.Held, Worked: m.Worked, Booted: m.Booted, Ready: m.Ready,
+		Attempts: slices.Clone(m.Attempts), Healing: m.Healing,
+		Held: m.Held, Holding: m.Holding, Worked: m.Worked, Booted: m.Booted, Ready: m.Ready,
 	}
 	for ref, times := range b.Onsets {
 		b.Onsets[ref] = slices.Clone(times)
@@ -159,7 +161,7 @@ func (m *Memory) Base() Base {
 func (b Base) memory() Memory {
 	m := NewMemory(slices.Clone(b.Attempts))
 	m.Sightings, m.Onsets, m.Healed = byRef(b.Sightings), byRef(b.Onsets), byRef(b.Healed)
-	m.Held, m.Worked, m.Booted, m.Ready = b.Held, b.Worked, b.Booted, b.Ready
+	m.Healing, m.Held, m.Holding, m.Worked, m.Booted, m.Ready = b.Healing, b.Held, b.Holding, b.Worked, b.Booted, b.Ready
 	for _, l := range b.Latest {
 		m.Latest[l.Probe] = l.result()
 	}
@@ -186,16 +188,4 @@ func byRef[V any](in map[string]V) map[Ref]V {
 func ParseRef(text string) Ref {
 	code, subject, _ := strings.Cut(text, " ")
 	return On(probes.Code(code), subject)
-}
-
-// ParseRecording reads a recording.
-func ParseRecording(data []byte) (Recording, error) {
-	var r Recording
-	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("read recording: %w", err)
-	}
-	if r.Schema != 1 {
-		return r, fmt.Errorf("read recording: schema %d, this version reads 1", r.Schema)
-	}
-	return r, nil
 }

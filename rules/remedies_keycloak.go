@@ -12,13 +12,10 @@ func keycloakRemedies(s Stack) []remedies.Remedy {
 	}
 	return []remedies.Remedy{
 		remedies.Secrets{Names: []string{SecretDatabase, SecretAdmin, SecretService}},
-		remedies.CertLineage{
-			Name: s.Self.FQDN, Server: s.ACME.Server, Email: s.ACME.Email,
-			Webroot: s.ACME.Webroot, RenewBefore: s.ACME.RenewBefore,
-		},
+		s.certLineage(),
 		remedies.KeycloakUser{Server: server},
 		remedies.KeycloakDist{Server: server},
-		remedies.CertCopy{Name: s.Self.FQDN, Server: server},
+		s.certCopy(),
 		s.renewalHook(),
 		remedies.KeycloakConf{Server: server},
 		remedies.KeycloakEnv{Server: server},
@@ -27,6 +24,19 @@ func keycloakRemedies(s Stack) []remedies.Remedy {
 		s.Backup(),
 		remedies.Self{},
 	}
+}
+
+// certLineage is certbot's certificate of this host, and certCopy Keycloak's of
+// it.
+func (s Stack) certLineage() remedies.CertLineage {
+	return remedies.CertLineage{
+		Name: s.Self.FQDN, Server: s.ACME.Server, Email: s.ACME.Email,
+		Webroot: s.ACME.Webroot, RenewBefore: s.ACME.RenewBefore,
+	}
+}
+
+func (s Stack) certCopy() remedies.CertCopy {
+	return remedies.CertCopy{Name: s.Self.FQDN, Server: s.keycloakServer()}
 }
 
 // keycloakServer is the site's Keycloak in the words of its remedies.

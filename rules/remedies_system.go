@@ -15,6 +15,7 @@ const stopGrace = 10 * time.Second
 // PostgreSQL, in the order of installation.
 func systemRemedies(s Stack) []remedies.Remedy {
 	issuer := s.Self.Has(RoleKeycloak)
+	firewall := remedies.Firewall{Public: append([]uint16{80, 443}, s.Firewall.Allow...), Admin: s.Firewall.Admin}
 	all := []remedies.Remedy{
 		remedies.Hostname{Name: s.Self.Name, Public: s.publicNames()},
 		remedies.Hosts{Lines: []remedies.HostsLine{{Addr: s.Self.Address, Names: s.ownNames()}}, Others: s.otherNames()},
@@ -22,28 +23,35 @@ func systemRemedies(s Stack) []remedies.Remedy {
 		remedies.Sysctl{},
 		remedies.Address{Addr: s.Self.Address, Interface: s.Network.Interface, Prefix: s.Network.Prefix},
 		remedies.PackageSet{Uses: s.uses()},
-		remedies.Firewall{Public: append([]uint16{80, 443}, s.Firewall.Allow...), Admin: s.Firewall.Admin},
-		remedies.Service{Name: "watchdog-firewall", Risk: remedies.Harmless},
+		firewall,
+		remedies.Service{Name: "watchdog-firewall", Risk: remedies.Harmless, UnitFile: firewall.UnitFile},
 	}
 	if issuer {
-		all = append(all, remedies.NginxEdge{FQDN: s.Self.FQDN, Keycloak: s.KeycloakAddr(), Webroot: s.ACME.Webroot})
+		all = append(all, remedies.NginxEdge{FQDN: s.Self.FQDN, Address: s.Self.Address, Keycloak: s.KeycloakAddr(), Webroot: s.ACME.Webroot})
 	}
 	all = append(all,
 		remedies.Service{Name: "nginx", Risk: remedies.Blip},
 		remedies.Service{Name: "certbot-timer", Risk: remedies.Harmless},
 	)
 	if issuer {
+		keycloak := s.keycloakServer()
 		all = append(all,
 			remedies.PostgresConf{},
 			remedies.PostgresHBA{},
 			remedies.Service{Name: "postgresql", Risk: remedies.Blip, Ready: remedies.PostgresReady},
-			remedies.PostgresRole{Role: s.Postgres.Role, Secret: SecretDatabase},
+			remedies.PostgresRole{Role: s.Postgres.Role, Secret: SecretDatabase, Database: s.Postgres.Database},
 			remedies.PostgresDatabase{Database: s.Postgres.Database, Owner: s.Postgres.Role, Backups: s.Backups.Dir},
-			remedies.Service{Name: "keycloak", Risk: remedies.Blip, Ready: s.keycloakServer().Ready},
-			remedies.Service{Name: "watchdog-backup-timer", Risk: remedies.Harmless},
+			remedies.Service{Name: "keycloak", Risk: remedies.Blip, Ready: keycloak.Ready, UnitFile: keycloak.UnitFile},
+			remedies.Service{Name: "watchdog-backup-timer", Risk: remedies.Harmless, UnitFile: s.Backup().TimerFile},
 		)
 	}
 	return all
+}
+
+// spaceRemedy makes room on a full disk. It belongs to no installation: with room
+// left there is nothing to do.
+func spaceRemedy(s Stack) remedies.Remedy {
+	return remedies.Disk{Backups: s.Backups.Dir, Keep: s.Backups.Keep}
 }
 
 // restartRemedies are the second rungs "service.NAME.restart". Their plans are

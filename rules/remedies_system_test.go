@@ -113,8 +113,8 @@ func TestSystemRemediesOfTheSite(t *testing.T) {
 			},
 			remedies.PackageSet{Uses: []string{"postgresql", "nginx", "certbot", "nftables", "java"}},
 			remedies.Firewall{Public: []uint16{80, 443, 9100}},
-			remedies.NginxEdge{FQDN: "idp.example.org", Keycloak: "[::1]:8443"},
-			remedies.PostgresRole{Role: "keycloak", Secret: SecretDatabase},
+			remedies.NginxEdge{FQDN: "idp.example.org", Address: netip.MustParseAddr("2001:db8::1"), Keycloak: "[::1]:8443"},
+			remedies.PostgresRole{Role: "keycloak", Secret: SecretDatabase, Database: "keycloak"},
 			remedies.PostgresDatabase{Database: "keycloak", Owner: "keycloak", Backups: "/var/backups/watchdog"},
 		},
 		"homer": {

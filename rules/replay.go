@@ -20,39 +20,75 @@ type Replayed struct {
 func Replay(table []Rule, rec Recording) []Replayed {
 	b := NewBook(table, nil, nil)
 	b.Tells, b.Calm, b.Cures = rec.Tells, rec.Calm, rec.Cures
-	c := NewCore(b, rec.Order, rec.Base.memory())
-	var (
-		out    []Replayed
-		policy Policy
-		was    []Decision
-		before []string
-	)
+	p := player{core: NewCore(b, rec.Order, rec.Base.memory()), was: []Decision{}}
 	for _, l := range rec.Lines {
+		p.until(l.At)
 		switch {
 		case l.Look != nil:
-			c.See(l.At, l.Look.result())
+			p.core.See(l.At, l.Look.result())
 		case l.Begin != nil:
-			c.Begin(*l.Begin)
+			p.core.Begin(*l.Begin)
 		case l.End != nil:
-			c.End(l.At, l.End.Attempt, l.End.Healed, l.End.Since)
+			p.core.End(l.At, l.End.Attempt, l.End.Healed, l.End.Since)
 		case l.Turn != nil:
-			if l.Turn.Policy != nil {
-				policy = l.Turn.Policy.policy()
-			}
-			if l.Turn.Changed {
-				was = l.Turn.Decided
-			}
-			c.turn(l.At, policy)
-			is := c.Decisions()
-			now := texts(is)
-			different := !slices.Equal(texts(was), now)
-			if l.Turn.Changed || !slices.Equal(before, now) {
-				out = append(out, Replayed{At: l.At, Was: was, Is: is, Different: different})
-			}
-			before = now
+			p.turn(l.At, *l.Turn)
+			continue
+		}
+		if p.parted() && p.core.Turn(l.At, p.policy) {
+			p.compare(l.At, false)
 		}
 	}
-	return out
+	return p.out
+}
+
+// A player replays one recording. While the rules come to what was decided then
+// it decides when they did. Once they part it decides when it has reason to by
+// itself: rules that wait for longer come to act at a time of their own.
+type player struct {
+	core   *Core
+	policy Policy
+	was    []Decision
+	before []string // what the present rules decided last
+	out    []Replayed
+}
+
+func (p *player) parted() bool {
+	return len(p.out) > 0 && p.out[len(p.out)-1].Different
+}
+
+// until decides at each time before t that a decision waits for.
+func (p *player) until(t time.Time) {
+	for last := (time.Time{}); p.parted(); {
+		due := p.core.Due()
+		if due.IsZero() || !due.After(last) || !due.Before(t) {
+			return
+		}
+		last = due
+		p.core.turn(due, p.policy)
+		p.compare(due, false)
+	}
+}
+
+// turn decides as it was decided then.
+func (p *player) turn(at time.Time, t Turn) {
+	if t.Policy != nil {
+		p.policy = t.Policy.policy()
+	}
+	if t.Changed {
+		p.was = append([]Decision{}, t.Decided...) // none is an empty list
+	}
+	p.core.turn(at, p.policy)
+	p.compare(at, t.Changed)
+}
+
+// compare notes the moment if either changed its mind.
+func (p *player) compare(at time.Time, changed bool) {
+	is := p.core.Decisions()
+	now := texts(is)
+	if changed || !slices.Equal(p.before, now) {
+		p.out = append(p.out, Replayed{At: at, Was: p.was, Is: is, Different: !slices.Equal(texts(p.was), now)})
+	}
+	p.before = now
 }
 
 func texts(ds []Decision) []string {

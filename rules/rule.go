@@ -49,6 +49,10 @@ type Ref struct {
 	// When limits the edge to one subject of the fault that depends, where a
 	// row stands for several things ("service.dead").
 	When string `json:"-"`
+	// Stays marks a fault that does not end with Code: a certificate that ran
+	// out while its timer was off. Nobody waits for it to go when that is
+	// healed: it is a cause of its own then.
+	Stays bool `json:"-"`
 	// MustSee holds this fault back while the probes that tell of Code can't
 	// look.
 	MustSee bool `json:"-"`
@@ -157,21 +161,25 @@ func (f Fix) String() string {
 	return "you: " + f.Command
 }
 
-// Fixes says how the fault ends under mode m: by the daemon's first remedy
-// where it may act, and by what a person can type in any case.
-func (r Rule) Fixes(m Mode, subject string) []Fix {
+// Fixes says how a fault of the row ends under mode m: by the daemon's first
+// remedy where it may act, once what it awaits has come about, and by what a
+// person can type in any case.
+func (r Rule) Fixes(m Mode, f probes.Finding) []Fix {
 	out := []Fix{}
 	if len(r.Remedies) > 0 {
-		id := fill(r.Remedies[0], subject)
+		action := fill(r.Remedies[0], f.Subject)
+		if f.Awaits != "" {
+			action += ", once " + f.Awaits
+		}
 		switch m {
 		case Auto:
-			out = append(out, Fix{By: "daemon", Action: id})
+			out = append(out, Fix{By: "daemon", Action: action})
 		case Ask:
-			out = append(out, Fix{By: "daemon", Action: id + ", once a person approves"})
+			out = append(out, Fix{By: "daemon", Action: action + ", once a person approves"})
 		}
 	}
 	for _, line := range r.Fix {
-		out = append(out, Fix{By: "you", Action: "type", Command: fill(line, subject)})
+		out = append(out, Fix{By: "you", Action: "type", Command: fill(line, f.Subject)})
 	}
 	return out
 }

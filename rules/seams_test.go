@@ -3,6 +3,7 @@ package rules
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -30,11 +31,18 @@ type seam struct {
 // what a probe finds, the remedy that the book names for it acts on, and after
 // it the probe finds that no more.
 func TestRemediesHealWhatProbesFind(t *testing.T) {
-	for name, s := range seams() {
+	all := seams()
+	maps.Copy(all, moreSeams())
+	for name, s := range all {
 		t.Run(name, func(t *testing.T) {
 			m := remedytest.New(s.machine...)
 			m.Handle("certbot-certonly", func(remedies.Command) ([]byte, error) {
 				m.Change(certificates(90*24*time.Hour, 80*24*time.Hour, "")...)
+				return nil, nil
+			})
+			m.Handle("backup-remove", func(c remedies.Command) ([]byte, error) {
+				m.Set(c.Args[0], nil)
+				m.Change(hosttest.Usage("/", host.Usage{Size: 100 << 30, Free: 50 << 30}))
 				return nil, nil
 			})
 			if got := codesOf(t, s.probe, m); !slices.Equal(got, s.found) {
@@ -78,6 +86,7 @@ func seams() map[string]seam {
 	s := siteForTests()
 	lineage := certs.Lineage{Name: s.Self.FQDN, Dir: s.Lineage(), RenewBefore: s.ACME.RenewBefore}
 	order := remedies.CertLineage{Name: s.Self.FQDN, Webroot: s.ACME.Webroot, RenewBefore: s.ACME.RenewBefore}
+	chain := remedies.CertChain{Lineage: order, Copy: s.certCopy()}
 	const day = 24 * time.Hour
 	sysctl := func(routes string) seam {
 		return seam{system.Sysctl{}, remedies.Sysctl{}, kernelWith(routes), []probes.Code{system.SysctlDrift}, nil}
@@ -98,12 +107,17 @@ func seams() map[string]seam {
 			hosttest.File(host.SecretDir+"/a", "secret-0"),
 			hosttest.Node(host.SecretDir+"/b", remedies.File([]byte("secret-1"), "keycloak", "keycloak", 0o600)),
 		}, []probes.Code{system.SecretsOpen}, nil},
+		"a full disk": {
+			system.Disk{Backups: s.Backups.Dir, Keep: s.Backups.Keep}, remedies.Disk{Backups: s.Backups.Dir, Keep: s.Backups.Keep},
+			[]hosttest.Option{hosttest.Dir(s.Backups.Dir + "/backup-20260101T023000Z"), hosttest.Usage("/", host.Usage{Size: 100 << 30})},
+			[]probes.Code{system.DiskFull}, nil,
+		},
 		"certificate runs out":         {lineage, order, certificates(90*day, 20*day, ""), []probes.Code{certs.Expiring}, nil},
 		"a short-lived one runs out":   {lineage, order, certificates(6*time.Hour, time.Hour, ""), []probes.Code{certs.Expiring}, nil},
 		"half of a short life":         {lineage, order, certificates(6*time.Hour, 3*time.Hour, ""), nil, nil},
-		"certificate alone":            {lineage, order, certificates(90*day, 80*day, "nothing"), []probes.Code{certs.ChainIncomplete}, nil},
-		"with somebody else's issuer":  {lineage, order, certificates(90*day, 80*day, "stranger"), []probes.Code{certs.ChainIncomplete}, nil},
-		"torn behind the certificate":  {lineage, order, certificates(90*day, 80*day, "torn"), []probes.Code{certs.ChainIncomplete}, nil},
+		"certificate alone":            {lineage, chain, certificates(90*day, 80*day, "nothing"), []probes.Code{certs.ChainIncomplete}, nil},
+		"with somebody else's issuer":  {lineage, chain, certificates(90*day, 80*day, "stranger"), []probes.Code{certs.ChainIncomplete}, nil},
+		"torn behind the certificate":  {lineage, chain, certificates(90*day, 80*day, "torn"), []probes.Code{certs.ChainIncomplete}, nil},
 		"no certificate where one was": {lineage, order, []hosttest.Option{hosttest.Dir("/var/lib")}, []probes.Code{certs.Missing}, nil},
 	}
 }

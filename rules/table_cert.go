@@ -24,15 +24,14 @@ func webOff() []Ref {
 	return []Ref{
 		On(system.ServiceDead, "nginx"), On(system.ServiceStopped, "nginx"), On(system.ServiceMasked, "nginx"),
 		On(system.ServiceStartLimit, "nginx"), On(system.ServiceStuck, "nginx"), On(system.ServiceMissing, "nginx"),
-		{Code: nginx.ConfigInvalid}, {Code: nginx.RedirectMissing}, On(nginx.ListenerTaken, "80"),
+		{Code: nginx.ConfigInvalid}, {Code: nginx.RedirectMissing}, {Code: nginx.RunningStale}, On(nginx.ListenerTaken, "80"),
 	}
 }
 
 // renewalOff is why a certificate ran towards its end. Curing it does not renew
-// the certificate: that is a cause of its own once this is gone, and by then its
-// order can succeed.
+// the certificate, but an order can succeed then.
 func renewalOff() []Ref {
-	refs := append(timerOff("certbot-timer"), Ref{Code: certs.Port80Blocked})
+	refs := staying(append(timerOff("certbot-timer"), Ref{Code: certs.Port80Blocked}))
 	// What the server shows is old because it was never given the new one.
 	return append(refs, On(certs.ServedStale, "{subject}"), Ref{Code: certs.CopyStale, When: keycloakListener})
 }
@@ -46,7 +45,7 @@ var certTable = []Rule{
 		Code: certs.Missing, Title: "There is no certificate", Severity: Critical,
 		Explain: "Certbot holds no certificate for {subject}, or what is in its place can't be read as one. Keycloak goes on with its copy " +
 			"while that is good, and nothing renews it. A new one is ordered through port 80.",
-		DependsOn: []Ref{{Code: certs.Port80Blocked}},
+		DependsOn: staying([]Ref{{Code: certs.Port80Blocked}}),
 		Remedies:  []string{"certs.lineage"}, Budget: certOrders,
 		Fix: []string{"certbot certificates", "watchdog heal cert.missing"},
 	},
@@ -54,7 +53,7 @@ var certTable = []Rule{
 		Code: certs.Expiring, Title: "The certificate runs out", Severity: Warning,
 		Explain: "The certificate has less time left than several renewals in a row would have left it, or is past its end, when every client " +
 			"refuses it. Certbot renews 30 days before the end, twice a day, so renewals have failed for a while or were never tried.",
-		DependsOn: renewalOff(),
+		DependsOn: append(renewalOff(), Ref{Code: system.ClockSkew}),
 		Remedies:  []string{"certs.lineage"}, Budget: certOrders,
 		Fix:   []string{"systemctl list-timers certbot.timer", "certbot renew --dry-run", "watchdog heal cert.expiring"},
 		Drill: "cert-expiring",
@@ -70,18 +69,21 @@ var certTable = []Rule{
 	},
 	{
 		Code: certs.ChainIncomplete, Title: "The certificate lacks its issuer's", Severity: Critical,
-		Explain: "The lineage holds the certificate without the intermediate that signed it. Browsers often fill the gap from memory; other " +
-			"clients, oauth2-proxy among them, refuse. Somebody put cert.pem in the place of fullchain.pem, or edited it.",
-		DependsOn: []Ref{{Code: certs.Port80Blocked}},
-		Remedies:  []string{"certs.lineage"}, Budget: certOrders,
-		Fix:   []string{"grep -c BEGIN /etc/letsencrypt/live/{subject}/fullchain.pem    # wanted: 2 or more", "certbot renew --cert-name {subject} --force-renewal"},
+		Explain: "The certificate stands alone, without the intermediate that signed it, in certbot's lineage or in Keycloak's copy of it " +
+			"(fullchain.pem). Browsers often fill the gap from memory; other clients, oauth2-proxy among them, refuse. Somebody put cert.pem in the " +
+			"place of fullchain.pem, or edited it. It is put together again from what certbot keeps, and ordered anew only without that.",
+		Remedies: []string{"certs.chain"}, Budget: certOrders,
+		Fix: []string{
+			"grep -c BEGIN /etc/letsencrypt/live/*/fullchain.pem /etc/keycloak/certs/fullchain.pem    # wanted: 2 or more",
+			"watchdog heal cert.chain-incomplete",
+		},
 		Drill: "cert-untrusted",
 	},
 	{
 		Code: certs.CopyMissing, Title: "Keycloak's copy of the certificate is gone", Severity: Critical,
 		Explain: "Keycloak reads its certificate from a directory of its own, and it is not all there. A running server goes on with what it " +
 			"has in memory; it would not start again. It is copied from certbot's lineage with the right owner and modes.",
-		DependsOn: []Ref{{Code: certs.Missing}},
+		DependsOn: by(certs.Missing, certs.ChainIncomplete),
 		Remedies:  []string{"certs.copy"},
 		Fix:       []string{"ls -la /etc/keycloak/certs", "watchdog heal cert.copy-missing"},
 		Drill:     "cert-copy-gone",
@@ -119,7 +121,7 @@ var certTable = []Rule{
 		Code: certs.CopyStale, Title: "Keycloak's certificate is not certbot's newest", Severity: Warning,
 		Explain: "Certbot has renewed, and Keycloak's copy is still the one before: the deploy hook was missing or failed, which certbot " +
 			"reports nowhere. The new pair is copied; Keycloak reads it within half a minute, without a restart.",
-		DependsOn: []Ref{{Code: certs.Missing}},
+		DependsOn: by(certs.Missing, certs.ChainIncomplete),
 		Remedies:  []string{"certs.copy"},
 		Fix:       []string{"certbot certificates", "watchdog heal cert.copy-stale"},
 		Drill:     "cert-stale",

@@ -34,6 +34,25 @@ var edgeTable = []Rule{
 		Drill:    "nginx-include",
 	},
 	{
+		Code: nginx.CSPConflict, Title: "NGINX puts its own policy over Keycloak's pages", Severity: Critical,
+		Explain: "The http server at {subject} ends TLS in front of Keycloak and adds a Content-Security-Policy. Browsers obey both policies: " +
+			"silent sign-in and the account pages break, while every check by hand answers 200. TLS belongs to Keycloak, so the stream is put back; " +
+			"the server goes if its file holds nothing else.",
+		Remedies: []string{"nginx.conf"},
+		Fix:      []string{"curl -sSI https://NAME/realms/REALM/account/ | grep -ci content-security-policy    # wanted: 1", seeNginx, "nginx -t && systemctl reload nginx"},
+		Drill:    "nginx-csp",
+	},
+	{
+		Code: nginx.RunningStale, Title: "NGINX runs an older configuration than it has on disk", Severity: Warning,
+		Explain: "NGINX does not listen where its configuration says. A reload for which one port can't be had is refused as a whole: its exit " +
+			"code is 0, nginx -t has no objection, and everything changed since stays without effect. It is reloaded once the port is free; what " +
+			"nobody has reloaded yet is left to whoever changed it.",
+		DependsOn: []Ref{On(nginx.ListenerTaken, "443"), On(nginx.ListenerTaken, "80")},
+		Remedies:  []string{"service.nginx.reload"},
+		Fix:       []string{"tail -n 20 /var/log/nginx/error.log", "ss -ltnp    # who has the port", "nginx -t && systemctl reload nginx"},
+		Drill:     "nginx-stale",
+	},
+	{
 		Code: nginx.WrongUpstream, Title: "NGINX passes 443 to the wrong place", Severity: Critical,
 		Explain: "The stream server at {subject} does not lead to Keycloak's listener. Clients get a connection that closes at once, or whoever " +
 			"listens there instead. A reload is enough after the edit.",
@@ -53,7 +72,7 @@ var edgeTable = []Rule{
 		Code: nginx.EdgeRefused, Title: "The public port refuses connections", Severity: Critical,
 		Explain: "Nobody listens on port 443 of the public address: NGINX is away, or does not listen there. From outside the whole site looks " +
 			"dead, while Keycloak behind it is well.",
-		DependsOn: slices.Concat(off("nginx"), by(nginx.ConfigInvalid, nginx.StreamMissing), noAddress()),
+		DependsOn: slices.Concat(off("nginx"), by(nginx.ConfigInvalid, nginx.StreamMissing, nginx.RunningStale), noAddress()),
 		// Its service may have ended this instant, and says so in the next.
 		For:      2 * time.Second,
 		Remedies: []string{"nginx.conf", "service.nginx", "service.nginx.restart"},

@@ -1,6 +1,10 @@
 package rules
 
-import "watchdog/probes/system"
+import (
+	"time"
+
+	"watchdog/probes/system"
+)
 
 // hostTable holds the faults of the host itself. None of them depends on
 // another: each is what others stand on.
@@ -73,19 +77,37 @@ var hostTable = []Rule{
 	{
 		Code: system.AddressDADFailed, Title: "Another machine has the public address", Severity: Critical,
 		Explain: "Before it uses an address the kernel asks the network whether somebody has it already. Somebody answered, or the answer " +
-			"never settled, and the address stays unusable. Usually a copy of this machine is running. The address is tried again; while " +
-			"the other machine answers, that does not help.",
+			"never settled, and the address stays unusable. Usually a copy of this machine is running. The evidence names the machine that " +
+			"answers now: as long as one does, trying again is in vain. Once none does, the address is tried again.",
+		// Asking takes a second or two by itself.
+		For:      5 * time.Second,
 		Remedies: []string{"system.address"},
 		Fix: []string{
 			"ip -6 addr show tentative", "journalctl -k -n 50 -g 'duplicate address'",
-			"tcpdump -ni any -c 5 'icmp6 && ip6[40] == 136'    # the hardware address of the machine that answers; turn that one off",
+			"bridge fdb show    # on the switch or the hypervisor: where the hardware address is; turn that machine off",
+			"watchdog heal host.address-dad-failed    # once it is off",
 		},
 		Drill: "host-dad",
 	},
 	{
+		Code: system.ClockSkew, Title: "The clock is wrong", Severity: Warning,
+		Explain: "This host's clock is more than a minute off those of the site's other hosts and of the certificate authority. One-time " +
+			"passwords fail first, then tokens, which live minutes, then certificates; and what is judged by its age here, certificates and " +
+			"backups, is judged wrongly. The evidence names the time service and what it has done. The clock is not set from here: which one " +
+			"is right, and what bears a jump, a person has to see.",
+		Fix: []string{
+			"timedatectl    # is there a time service, and has it synchronised the clock?",
+			"apt-get install systemd-timesyncd    # where there is none",
+			"systemctl restart systemd-timesyncd; timedatectl timesync-status    # or: systemctl restart chrony; chronyc tracking",
+		},
+		Drill: "host-clock",
+	},
+	{
 		Code: system.DiskFull, Title: "A file system is full", Severity: Critical,
 		Explain: "Next to nothing can be written below {subject}. PostgreSQL stops at the next piece of its log, and its start may then hang " +
-			"for ever; Keycloak goes on saying UP until it needs the database. Nothing is deleted by itself: what may go, a person decides.",
+			"for ever; Keycloak goes on saying UP until it needs the database. Backups past the site's time that are on it are deleted by " +
+			"themselves, and nothing else: what else may go, a person decides. The evidence says what fills it.",
+		Remedies: []string{"disk"},
 		Fix: []string{
 			"df -h {subject}; df -i {subject}", "du -xh {subject} | sort -h | tail -n 20",
 			"journalctl --vacuum-size=200M", "watchdog backup list",

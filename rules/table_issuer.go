@@ -26,7 +26,7 @@ func fromLocal(code probes.Code) []Ref { return []Ref{{Code: code, Subject: loca
 // edgeOff is what keeps the public port from leading to Keycloak.
 func edgeOff() []Ref {
 	return slices.Concat(off("nginx"),
-		by(nginx.ConfigInvalid, nginx.StreamMissing, nginx.WrongUpstream, system.AddressMissing, system.AddressDADFailed),
+		by(nginx.ConfigInvalid, nginx.StreamMissing, nginx.CSPConflict, nginx.WrongUpstream, system.AddressMissing, system.AddressDADFailed),
 		[]Ref{On(nginx.ListenerTaken, "443")})
 }
 
@@ -64,7 +64,9 @@ var issuerTable = []Rule{
 		Code: keycloak.IssuerUntrusted, Title: "Clients refuse the issuer's certificate", Severity: Critical,
 		Explain: "The handshake at the {subject} listener fails over the certificate: it has ended, names another host, lacks its issuer's, or its " +
 			"key is another's. Keycloak itself says that it is ready all the while.",
-		DependsOn: slices.Concat(badCertificate(), fromLocal(keycloak.IssuerUntrusted), []Ref{On(nginx.ListenerTaken, "8443"), {Code: nginx.ListenerTaken, Subject: "443", When: public}}),
+		// A certificate that was put right is served within half a minute.
+		For:       40 * time.Second,
+		DependsOn: slices.Concat(badCertificate(), by(system.ClockSkew), fromLocal(keycloak.IssuerUntrusted), at(public, by(nginx.CSPConflict, nginx.StreamMissing)...), []Ref{On(nginx.ListenerTaken, "8443"), {Code: nginx.ListenerTaken, Subject: "443", When: public}}),
 		Remedies:  []string{"certs.copy", "service.keycloak.restart"},
 		Fix:       []string{"openssl s_client -connect '[::1]:8443' -servername NAME </dev/null | openssl x509 -noout -dates -ext subjectAltName", "certbot certificates"},
 	},
@@ -103,9 +105,9 @@ var issuerTable = []Rule{
 		Explain: "The discovery document names another issuer than the site's, or is not where it should be; the evidence shows both, and from " +
 			"which byte on they differ. A doubled path or another name comes from the hostname in keycloak.conf. A frontend URL of the realm's own does " +
 			"the same and is a fault of its own.",
-		DependsOn: slices.Concat(by(keycloak.RealmFrontendURL), fromLocal(keycloak.IssuerWrongPath), at(public, by(nginx.WrongUpstream)...),
+		DependsOn: slices.Concat(by(keycloak.RealmFrontendURL), fromLocal(keycloak.IssuerWrongPath), at(public, by(nginx.WrongUpstream, nginx.CSPConflict, nginx.StreamMissing)...),
 			overridden("KC_HOSTNAME", "KC_HOSTNAME_STRICT")),
-		Remedies: []string{"keycloak.conf", "realm"},
+		Remedies: []string{"keycloak.conf", "realm", "service.keycloak.restart"},
 		Fix:      []string{askPublic, "grep -n -e ^hostname -e ^http-relative-path /etc/keycloak/keycloak.conf"},
 		Drill:    "kc-issuer-path",
 	},
@@ -115,7 +117,7 @@ var issuerTable = []Rule{
 			"Keycloak speaks HTTP on its own port, or NGINX passes 443 to a listener without TLS. Its configuration is put back.",
 		DependsOn: slices.Concat(
 			off("keycloak"), []Ref{{Code: keycloak.PlainHTTP, Subject: "keycloak", When: "nginx"}, On(nginx.ListenerTaken, "8443")},
-			when("nginx", nginx.WrongUpstream, nginx.StreamMissing), []Ref{{Code: nginx.ListenerTaken, Subject: "443", When: "nginx"}},
+			when("nginx", nginx.WrongUpstream, nginx.CSPConflict, nginx.StreamMissing), []Ref{{Code: nginx.ListenerTaken, Subject: "443", When: "nginx"}},
 			overriddenAt("keycloak", "KC_HTTP_ENABLED", "KC_HTTPS_PORT", "KC_HTTPS_CERTIFICATE_FILE", "KC_HTTPS_CERTIFICATE_KEY_FILE"),
 		),
 		Remedies: []string{"{subject}.conf", "service.{subject}.restart"},

@@ -65,7 +65,7 @@ var serverTable = []Rule{
 		Code: keycloak.NotReady, Title: "Keycloak runs and is not ready", Severity: Critical,
 		Explain: "Keycloak says itself that it can't serve: it has no database connection (database), or has not finished starting (starting). " +
 			"With the database back it recovers within seconds, without a restart; a start takes up to two minutes on an empty database.",
-		DependsOn: slices.Concat(keycloakOff(), when("database", noDatabase()...), when("starting", noDatabase()...), by(keycloak.SchemaMissing),
+		DependsOn: slices.Concat(keycloakOff(), when("database", noDatabase()...), when("starting", noDatabase()...), when("starting", keycloak.SchemaLocked), by(keycloak.SchemaMissing),
 			overriddenAt("unknown", "KC_HTTP_MANAGEMENT_SCHEME", "KC_HEALTH_ENABLED")),
 		For:      3 * time.Minute,
 		Remedies: []string{"keycloak.conf", "service.keycloak.restart"},
@@ -150,11 +150,24 @@ var serverTable = []Rule{
 	{
 		Code: keycloak.SchemaMissing, Title: "Keycloak's tables are gone under it", Severity: Critical,
 		Explain: "Database {subject} is there and empty: it was dropped and made again while Keycloak ran. Keycloak may say UP and shows pages " +
-			"from a cache, and every login fails. The tables are made at a start only, and the accounts come back from a backup only.",
+			"from a cache, and every login fails. A start now would make new, empty tables; the accounts come back from a backup only: the " +
+			"evidence names the newest verified one.",
 		DependsOn: by(postgres.DatabaseMissing),
+		Fix:       restoreDatabase(),
+		Drill:     "kc-schema-gone",
+	},
+	{
+		Code: keycloak.SchemaLocked, Title: "Keycloak's start waits for another session", Severity: Critical, Mode: Ask,
+		Explain: "A session of PostgreSQL holds the row that Keycloak locks before it looks after its tables, and the start waits for it, without a " +
+			"word in the log. The evidence names it: a psql left open in a transaction, a server that was cut off, or another Keycloak that " +
+			"is just making the tables and will be done. Once approved it is ended; what it had not committed is lost.",
+		For:      20 * time.Second,
+		Remedies: []string{"keycloak.schema-lock"},
+		Budget:   Budget{Attempts: 2, Within: time.Hour},
 		Fix: []string{
-			"watchdog backup list", "systemctl stop keycloak", restoreDump, "systemctl start keycloak",
+			"sudo -u postgres psql -x -c 'select * from pg_stat_activity where pid = PID'    # whose it is, and what it did last",
+			"sudo -u postgres psql -c 'select pg_terminate_backend(PID)'",
 		},
-		Drill: "kc-schema-gone",
+		Drill: "kc-schema-lock",
 	},
 }

@@ -39,7 +39,12 @@ func TestRootCauses(t *testing.T) {
 		{"role may not log in", "postgres.role-nologin keycloak", noDB},
 		{"database gone", "postgres.database-missing keycloak", noDB + ",issuer.server-error public,issuer.server-error local"},
 		{"database emptied", "keycloak.schema-missing keycloak", noDB + ",issuer.server-error public,issuer.server-error local"},
-		{"no connection left", "postgres.too-many-connections socket", "postgres.too-many-connections 127.0.0.1,postgres.too-many-connections server," + noDB + ",token.client-rejected watchdog"},
+		{"no connection left", "postgres.too-many-connections server", "postgres.too-many-connections socket,postgres.too-many-connections 127.0.0.1," + noDB + ",token.client-rejected watchdog"},
+		{"the role's own limit", "postgres.too-many-connections socket", "postgres.too-many-connections 127.0.0.1,postgres.too-many-connections ::1," + noDB},
+		{"tables of another", "postgres.not-owner keycloak", "token.unavailable watchdog,issuer.server-error public,issuer.server-error local"},
+		{"data of an older server", "postgres.major-mismatch 13", "service.dead postgresql," + pgDown + "," + noDB + ",token.unavailable watchdog"},
+		{"data of an older server, and it is stopped", "postgres.major-mismatch 13", "service.stopped postgresql," + pgDown + "," + noDB},
+		{"start waits for a lock", "keycloak.schema-locked keycloak", "keycloak.not-ready starting,token.unavailable watchdog,issuer.unreachable local,edge.closed"},
 		{"disk full", "host.disk-full /var/lib/postgresql", pgHung + "," + noDB + ",service.stuck postgresql"},
 
 		{"Keycloak killed", "service.dead keycloak", kcGone},

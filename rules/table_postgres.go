@@ -25,6 +25,18 @@ func off(service string) []Ref {
 // root's: so the dump comes by standard input.
 const restoreDump = "runuser -u postgres -- pg_restore --clean --if-exists --create -d postgres < DIRECTORY/keycloak.dump"
 
+// restoreDatabase is how a person brings a lost database back. Started too early
+// Keycloak would make its tables anew, empty: so everybody keeps still meanwhile.
+func restoreDatabase() []string {
+	return []string{
+		"watchdog pause --for 1h --reason 'restoring the database'",
+		"systemctl stop keycloak",
+		restoreDump + "    # the directory of the newest verified backup is in the evidence",
+		"systemctl start keycloak",
+		"watchdog resume",
+	}
+}
+
 // onePath makes one fault of what is seen on several paths to the server: one
 // cure serves them all, and what holds on the socket explains the rest.
 func onePath(code probes.Code) []Ref {
@@ -35,13 +47,28 @@ func onePath(code probes.Code) []Ref {
 	}
 }
 
+// oneServer makes one fault of what the server does on every path, and says
+// itself when it is asked.
+func oneServer(code probes.Code) []Ref {
+	var refs []Ref
+	for _, e := range onePath(code) {
+		if e.When != "server" {
+			refs = append(refs, e)
+		}
+	}
+	for _, path := range postgres.Paths {
+		refs = append(refs, Ref{Code: code, Subject: "server", When: string(path)})
+	}
+	return refs
+}
+
 // noDatabase is all that keeps Keycloak from its database, which it dials at
 // ::1.
 func noDatabase() []probes.Code {
 	return []probes.Code{
 		postgres.Down, postgres.Hung, postgres.TooManyConnections, postgres.NotListeningV6,
 		postgres.NoHBAEntry, postgres.PasswordRejected, postgres.LoginRefused, postgres.PasswordDrift, postgres.VerifierNotSCRAM,
-		postgres.RoleMissing, postgres.RoleNoLogin, postgres.DatabaseMissing, system.DiskFull,
+		postgres.RoleMissing, postgres.RoleNoLogin, postgres.DatabaseMissing, postgres.NotOwner, system.DiskFull,
 	}
 }
 
@@ -56,7 +83,7 @@ var postgresTable = []Rule{
 		Code: postgres.Down, Title: "PostgreSQL does not run", Severity: Critical,
 		Explain: "Nobody listens where the database server should. Keycloak goes on showing its pages from a cache, but no login succeeds " +
 			"and no token is issued. It finds its way back by itself once the database is there and need not be restarted.",
-		DependsOn: slices.Concat(onePath(postgres.Down), off("postgresql"), by(system.DiskFull), []Ref{On(nginx.ListenerTaken, "5432")}),
+		DependsOn: slices.Concat(onePath(postgres.Down), off("postgresql"), by(postgres.MajorMismatch, system.DiskFull), []Ref{On(nginx.ListenerTaken, "5432")}),
 		// Its service may have ended this instant, and says so in the next.
 		For:      2 * time.Second,
 		Remedies: []string{"service.postgresql", "service.postgresql.restart"},
@@ -77,11 +104,12 @@ var postgresTable = []Rule{
 		Code: postgres.TooManyConnections, Title: "PostgreSQL has no connection left", Severity: Critical,
 		Explain: "Every connection that Keycloak's role may have is in use, and new ones are refused. The evidence names who holds how many. " +
 			"None is ended by itself: whose it is, a person has to see. A limit of the role's own counts too.",
-		DependsOn: onePath(postgres.TooManyConnections),
+		DependsOn: oneServer(postgres.TooManyConnections),
 		Fix: []string{
-			"sudo -u postgres psql -c 'select usename, application_name, state, count(*) from pg_stat_activity group by 1, 2, 3 order by 4 desc'",
-			"sudo -u postgres psql -c \"select rolname, rolconnlimit from pg_roles where rolconnlimit >= 0\"",
-			"sudo -u postgres psql -c 'select pg_terminate_backend(PID)'    # of an idle one that is not Keycloak's",
+			"sudo -u postgres psql -c 'select pid, usename, application_name, client_addr, state, state_change from pg_stat_activity order by state_change'",
+			"sudo -u postgres psql -c \"select pg_terminate_backend(pid) from pg_stat_activity where usename = 'ROLE' and state = 'idle'\"    # not Keycloak's",
+			"sudo -u postgres psql -c 'alter role ROLE connection limit 20'    # for good: who takes too many gets a limit of its own",
+			"sudo -u postgres psql -c 'show max_connections' -c 'select rolname, rolconnlimit from pg_roles where rolconnlimit >= 0'",
 		},
 		Drill: "pg-full",
 	},
@@ -130,8 +158,9 @@ var postgresTable = []Rule{
 	},
 	{
 		Code: postgres.RoleMissing, Title: "Keycloak's role is gone", Severity: Critical,
-		Explain: "PostgreSQL has no role {subject}. It is created again with the stored password. If the role was dropped with what it owned, " +
-			"the database is empty too, and that shows by itself.",
+		Explain: "PostgreSQL has no role {subject}. A role can only be dropped once its things belong to another, so it is created again with the " +
+			"stored password, the database and Keycloak's tables are given back to it, and the sessions of the old one are ended. If the " +
+			"tables were dropped with it, that shows by itself.",
 		Remedies: []string{"postgres.role"},
 		Fix:      []string{"sudo -u postgres psql -c '\\du'", "watchdog heal postgres.role-missing"},
 		Drill:    "pg-role-gone",
@@ -160,12 +189,40 @@ var postgresTable = []Rule{
 		Drill:    "pg-password",
 	},
 	{
-		Code: postgres.DatabaseMissing, Title: "Keycloak's database is gone", Severity: Critical, Mode: Ask,
+		Code: postgres.DatabaseMissing, Title: "Keycloak's database is gone", Severity: Critical,
 		Explain: "There is no database {subject}: with it went all users, clients and sessions. Nothing is created by itself, for an empty " +
-			"database would look like a healthy one. Restore the newest backup; only a stack that never had users may start empty.",
-		Remedies: []string{"postgres.database"},
-		Fix:      []string{"watchdog backup list", restoreDump, "systemctl restart keycloak"},
-		Drill:    "pg-db-gone",
+			"database would look like a healthy one. Restore the newest verified backup, which the evidence names: what came after it is lost. " +
+			"Only a stack that never had users may start empty.",
+		Fix:   restoreDatabase(),
+		Drill: "pg-db-gone",
+	},
+	{
+		Code: postgres.NotOwner, Title: "Keycloak's role does not own its tables", Severity: Critical,
+		Explain: "Database {subject} or Keycloak's tables in it belong to another role: a dump was restored as the superuser, or things were handed " +
+			"over before a role was dropped. Keycloak has its connections and says UP, and every login ends in an error. They are given back " +
+			"to its role, and sessions that have lost their rights are ended.",
+		DependsOn: by(postgres.RoleMissing),
+		Remedies:  []string{"postgres.role"},
+		Fix: []string{
+			"sudo -u postgres psql -d {subject} -c '\\l' -c '\\dt'    # owners", "watchdog heal postgres.not-owner",
+		},
+		Drill: "pg-role-gone",
+	},
+	{
+		Code: postgres.MajorMismatch, Title: "The data is of another PostgreSQL version", Severity: Critical,
+		Explain: "The data directory was made by PostgreSQL {subject}, and the server that is installed is another: it refuses to start on it. " +
+			"The data is whole. Nothing is done by itself: a new data directory would look like a healthy, empty server. Let the old server " +
+			"run once more beside the new one and copy everything over.",
+		Fix: []string{
+			"watchdog pause --for 4h --reason 'upgrading PostgreSQL'    # DATA and NEW are the directory and the version in the evidence",
+			"systemctl stop keycloak postgresql; mv DATA DATA-{subject}    # delete nothing",
+			"apt-get install postgresql-{subject}    # where the distribution has it no more, from apt.postgresql.org",
+			"pg_createcluster -d DATA-{subject} -p 5433 {subject} old && pg_ctlcluster {subject} old start",
+			"runuser -u postgres -- /usr/lib/postgresql/NEW/bin/initdb -D DATA -E UTF8 --auth-local=peer --auth-host=scram-sha-256 && systemctl start postgresql",
+			"runuser -u postgres -- sh -c 'pg_dumpall -p 5433 | psql -q -p 5432 -d postgres'",
+			"systemctl start keycloak && watchdog resume    # then, once all is well: pg_dropcluster --stop {subject} old",
+		},
+		Drill: "pg-major",
 	},
 	{
 		Code: postgres.AuthTrust, Title: "PostgreSQL asks for no password", Severity: Critical, Door: true,

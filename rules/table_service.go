@@ -29,10 +29,10 @@ func endings() []Ref {
 		keycloak.ConfigRejected, keycloak.OutOfMemory, keycloak.StartFailed, keycloak.CertsUnreadable,
 		certs.CopyMissing, certs.CopyUnreadable,
 		postgres.Down, postgres.Hung, postgres.TooManyConnections, postgres.NotListeningV6,
-		postgres.NoHBAEntry, postgres.PasswordRejected, postgres.RoleMissing, postgres.RoleNoLogin, postgres.DatabaseMissing,
+		postgres.NoHBAEntry, postgres.PasswordRejected, postgres.RoleMissing, postgres.RoleNoLogin, postgres.DatabaseMissing, postgres.NotOwner,
 	)
 	refs = append(refs, when("nginx", nginx.ConfigInvalid)...)
-	refs = append(refs, when("postgresql", system.DiskFull)...)
+	refs = append(refs, when("postgresql", system.DiskFull, postgres.MajorMismatch)...)
 	for _, at := range [][2]string{{"keycloak", "8443"}, {"keycloak", "9000"}, {"nginx", "443"}, {"nginx", "80"}, {"postgresql", "5432"}} {
 		refs = append(refs, Ref{Code: nginx.ListenerTaken, Subject: at[1], When: at[0]})
 	}

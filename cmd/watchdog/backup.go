@@ -84,8 +84,11 @@ func backupListCommand() *cobra.Command {
 
 func printBackup(c *cobra.Command, b remedies.BackupInfo) {
 	verified := "verified"
-	if !b.Manifest.Verified {
-		verified = "NOT verified"
+	switch {
+	case b.Corrupt:
+		verified = "CORRUPT: " + b.Fault
+	case !b.Counts():
+		verified = "NOT verified: " + b.Fault
 	}
 	fmt.Fprintf(c.OutOrStdout(), "%s  %s  %s\n", b.Manifest.Made.Format(time.RFC3339), verified, b.Path)
 }

@@ -58,7 +58,9 @@ const second = 250 * time.Millisecond
 
 // lookAgain confirms what looks wrong: the probes that found something, and all
 // that tell of what could explain it, look once more. In the instant of a fault
-// its symptom is often seen before its cause.
+// its symptom is often seen before its cause. A look that took as long as the
+// time between the two has seen that much already: what is silent is not waited
+// for twice.
 func (m *machine) lookAgain(ctx context.Context, ps []probes.Probe, seen []probes.Result) []probes.Result {
 	again := map[string]bool{}
 	for _, r := range seen {
@@ -75,7 +77,7 @@ func (m *machine) lookAgain(ctx context.Context, ps []probes.Probe, seen []probe
 	var repeat []probes.Probe
 	var at []int
 	for i, p := range ps {
-		if again[p.Spec().ID] {
+		if again[p.Spec().ID] && seen[i].Took < second {
 			repeat, at = append(repeat, p), append(at, i)
 		}
 	}

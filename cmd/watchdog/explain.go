@@ -1,23 +1,31 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"io"
+	"os"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"watchdog/probes"
 	"watchdog/rules"
+	"watchdog/rules/engine"
 )
 
-func explainCommand() *cobra.Command {
-	var asJSON bool
+func explainCommand(at places) *cobra.Command {
+	var (
+		site         siteFlags
+		asJSON, plan bool
+	)
 	c := &cobra.Command{
 		Use:   "explain CODE [SUBJECT]",
-		Short: "Say what a code means, what depends on it, and what is done about it",
-		Args:  func(c *cobra.Command, args []string) error { return badUsage(cobra.RangeArgs(1, 2)(c, args)) },
+		Short: "Say what a code means, and what would happen and happens about it",
+		Long: `Say what a code means and what would happen: its mode on this site, its remedies
+with what they cost, how long it has to last, the budget, and the guard rails
+that bind it. Where an engine runs, also what it does about it right now, and
+what holds it. With --plan, as root, what its first remedy would do now.`,
+		Args: func(c *cobra.Command, args []string) error { return badUsage(cobra.RangeArgs(1, 2)(c, args)) },
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return codes(), cobra.ShellCompDirectiveNoFileComp
 		},
@@ -27,15 +35,97 @@ func explainCommand() *cobra.Command {
 			if i < 0 {
 				return usageError{fmt.Errorf("no code %q%s; \"watchdog rules list\" lists them", args[0], didYouMean(args[0], codes()))}
 			}
-			if asJSON {
-				return printJSON(c.OutOrStdout(), table[i])
+			if plan {
+				return site.printFirst(c, table[i], args)
 			}
-			explain(c.OutOrStdout(), table[i].About(subjectOf(args)), table)
+			stack, known, err := site.there(c)
+			if err != nil {
+				return err
+			}
+			x := explainRule(table, table[i], subjectOf(args), stack, known)
+			x.Now, x.NoEngine = at.doingAbout(c.Context(), args)
+			if asJSON {
+				return printJSON(c.OutOrStdout(), x)
+			}
+			x.print(c.OutOrStdout())
 			return nil
 		},
 	}
+	site.add(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&plan, "plan", false, "print what the first remedy would do now")
 	return c
+}
+
+// there reads the site file if there is one. A default one that is broken is
+// said and left aside: a code can be explained without.
+func (f *siteFlags) there(c *cobra.Command) (stack rules.Stack, known bool, err error) {
+	stack, err = loadAnySite(f.path, f.self)
+	switch {
+	case err == nil:
+		return stack, true, nil
+	case c.Flags().Changed("site"), c.Flags().Changed("host"):
+		return stack, false, err
+	case fileExists(f.path):
+		fmt.Fprintf(c.ErrOrStderr(), "%v\n(explained without the site file)\n", err)
+	}
+	return rules.Stack{Self: rules.Host{Roles: []rules.Role{rules.RoleKeycloak}}}, false, nil
+}
+
+func fileExists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// printFirst shows what the first remedy would do now, as heal --dry-run does.
+func (f *siteFlags) printFirst(c *cobra.Command, r rules.Rule, args []string) error {
+	if len(r.Remedies) == 0 {
+		return fmt.Errorf("%s has no remedy from here; watchdog explain %s says what a person does", r.Code, r.Code)
+	}
+	subject := subjectOf(args)
+	id := r.Remedy(0, subject)
+	if len(args) == 1 && id != r.Remedies[0] {
+		return usagef("the remedy is the subject's own: watchdog explain %s SUBJECT --plan", r.Code)
+	}
+	if err := needRootTo(c, "with --plan reads what only root may"); err != nil {
+		return err
+	}
+	m, err := f.open(c.Context())
+	if err != nil {
+		return err
+	}
+	byID, err := m.remediesByID()
+	if err != nil {
+		return usageError{err}
+	}
+	p, err := m.planOf(c.Context(), byID, id)
+	switch {
+	case err != nil:
+		return err
+	case p.Empty() || p.OnlyWaits():
+		fmt.Fprintf(c.OutOrStdout(), "%s finds nothing to do\n", id)
+		return nil
+	}
+	fmt.Fprintf(c.OutOrStdout(), "%s, plan %s\n", id, p.Hash())
+	printPlan(c.OutOrStdout(), p.Lines(), p.Diff())
+	return exitCode(exitFindings)
+}
+
+// doingAbout asks the engine what it does about a code right now, and says why
+// it can't be asked, if it can't.
+func (at places) doingAbout(ctx context.Context, args []string) (now []engine.FaultState, whyNot string) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	snap, err := at.snapshot(ctx)
+	if err != nil {
+		return nil, err.Error()
+	}
+	for _, f := range snap.Faults {
+		if string(f.Fault.Code) == args[0] && (len(args) == 1 || f.Fault.Subject == args[1]) {
+			now = append(now, f)
+		}
+	}
+	return now, ""
 }
 
 // subjectOf is the subject that was given, or a word that stands for one.
@@ -61,67 +151,4 @@ func didYouMean(word string, known []string) string {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""
-}
-
-func explain(w io.Writer, r rules.Rule, table []rules.Rule) {
-	fmt.Fprintf(w, "%s — %s\n\n%s\n\n", r.Code, r.Title, r.Explain)
-	row := func(name, text string) {
-		if text != "" {
-			fmt.Fprintf(w, "%-13s %s\n", name, text)
-		}
-	}
-	row("severity", string(r.Severity))
-	row("mode", string(rules.Policy{}.ModeOf(r)))
-	if r.Door {
-		row("door", "yes: it lets somebody in, so it is closed at once, without confirmation")
-	}
-	row("remedies", strings.Join(r.Remedies, ", then "))
-	row("caused by", joinRefs(r.DependsOn))
-	row("may cause", dependants(r.Code, table))
-	row("drill", r.Drill)
-	for _, f := range r.Fix {
-		row("by hand", f)
-	}
-}
-
-// dependants lists the codes that this one can explain.
-func dependants(code probes.Code, table []rules.Rule) string {
-	var out []string
-	for _, r := range table {
-		if slices.ContainsFunc(r.DependsOn, func(e rules.Ref) bool { return e.Code == code }) {
-			out = append(out, string(r.Code))
-		}
-	}
-	return strings.Join(out, ", ")
-}
-
-func rulesCommand() *cobra.Command {
-	c := &cobra.Command{Use: "rules", Short: "Show the rule book"}
-	list := &cobra.Command{
-		Use:   "list",
-		Short: "List every code with its title, mode and remedies",
-		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			for _, r := range rules.Table() {
-				fmt.Fprintf(c.OutOrStdout(), "%-32s %-8s %-7s %-60s %s\n", r.Code, r.Severity, rules.Policy{}.ModeOf(r), r.Title, strings.Join(r.Remedies, " "))
-			}
-			return nil
-		},
-	}
-	var site siteFlags
-	export := &cobra.Command{
-		Use:   "export",
-		Short: "Print the runbook: every code for people, as Markdown",
-		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			stack, err := loadAnySite(site.path, site.self)
-			if err != nil {
-				return err
-			}
-			return rules.Runbook(c.OutOrStdout(), rules.Table(), append(rules.Probes(stack), rules.Drift{}))
-		},
-	}
-	site.add(export)
-	c.AddCommand(list, export)
-	return c
 }

@@ -102,6 +102,9 @@ func (m *machine) healOne(whole context.Context, d rules.Diagnosis, byID map[str
 	if len(d.Rule.Remedies) == 0 {
 		return errors.New("there is no remedy from here; watchdog diagnose says what a person does")
 	}
+	if what := d.Finding.Awaits; what != "" {
+		return fmt.Errorf("nothing helps before %s", what)
+	}
 	id := d.Rule.Remedy(0, d.Fault.Subject)
 	r := byID[id]
 	if r == nil {
@@ -118,13 +121,10 @@ func (m *machine) healOne(whole context.Context, d rules.Diagnosis, byID map[str
 		return err
 	}
 	if dryRun {
-		for _, l := range plan.Lines() {
-			fmt.Fprintf(out, "  would %s\n", l)
-		}
-		fmt.Fprint(out, plan.Diff())
+		printPlan(out, plan.Lines(), plan.Diff())
 		return errUnhealed
 	}
-	if plan.Empty() || plan.OnlyWaits() {
+	if (plan.Empty() || plan.OnlyWaits()) && !m.journal.Left(plan.Remedy) {
 		return fmt.Errorf("remedy %s finds nothing to do", plan.Remedy)
 	}
 	if err := m.journal.Apply(ctx, plan, m.hands, m.host, &printer{w: out}); err != nil {
@@ -141,6 +141,25 @@ func (m *machine) healOne(whole context.Context, d rules.Diagnosis, byID map[str
 		return err // what could not be seen to have failed stays
 	}
 	return errors.Join(fmt.Errorf("it did not help and is put back: %w", err), m.journal.Revert(whole, plan, m.hands, m.host, &printer{w: out}))
+}
+
+// planOf plans one remedy of this host, within its time.
+func (m *machine) planOf(ctx context.Context, byID map[string]remedies.Remedy, id string) (remedies.Plan, error) {
+	r := byID[id]
+	if r == nil {
+		return remedies.Plan{}, fmt.Errorf("there is no remedy %s on this host", id)
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.Spec().Timeout)
+	defer cancel()
+	return m.journal.Plan(ctx, r, m.host)
+}
+
+// printPlan shows what a plan would do.
+func printPlan(w io.Writer, lines []string, diff string) {
+	for _, l := range lines {
+		fmt.Fprintf(w, "  would %s\n", l)
+	}
+	fmt.Fprint(w, diff)
 }
 
 // errStill says that a fault was seen again after its remedy.

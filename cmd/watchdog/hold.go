@@ -25,14 +25,33 @@ const (
 	pausePath = ledger.Dir + "/pause.json"
 	// resumedPath says by its time when a person last said that it may go on.
 	resumedPath = ledger.Dir + "/resumed"
+	// approvedFile, in the state directory, holds what persons approved.
+	approvedFile = "approved.json"
 )
 
 // policy is what the site and the people at work allow right now.
 func (m *machine) policy() rules.Policy {
-	return rules.Policy{
-		Mode: m.stack.Mode, Modes: m.stack.Modes, Resumed: resumed(),
-		Hold: cmp.Or(held(m.host.Now()), host.PackageManagerAtWork(m.host.Facts.Packages)),
+	approved, err := readApproved(filepath.Join(ledger.Dir, approvedFile), m.host.Now())
+	if err != nil && m.complain != nil {
+		m.complain(err)
 	}
+	return rules.Policy{
+		Mode: m.stack.Mode, Modes: m.stack.Modes, Resumed: resumed(), Approved: approved,
+		Hold:      cmp.Or(held(m.host.Now()), host.PackageManagerAtWork(m.host.Facts.Packages)),
+		Forgetful: m.forgetful(),
+	}
+}
+
+// forgetful says why nothing can be written down, or nothing.
+func (m *machine) forgetful() string {
+	why, err := host.StateUnwritable(m.host.FS, ledger.Dir)
+	if err != nil {
+		why = err.Error()
+	}
+	if why == "" {
+		return ""
+	}
+	return "nothing can be written down in " + ledger.Dir + ": " + why
 }
 
 // held says why nothing may be changed, or nothing. A hold that can't be read

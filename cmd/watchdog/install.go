@@ -98,7 +98,7 @@ func (m *machine) installOne(ctx context.Context, place string, r remedies.Remed
 	if err != nil {
 		return false, err
 	}
-	if plan.Empty() {
+	if plan.Empty() && !m.journal.Left(spec.ID) {
 		fmt.Fprintf(progress, "%s  %-22s ok\n", place, spec.ID)
 		return false, nil
 	}

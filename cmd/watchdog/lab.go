@@ -171,6 +171,10 @@ func labNet(o *lab.Options) *cobra.Command {
 		func(_ context.Context, l *lab.Lab, host string) error { return l.Pull(host) })
 	verb("plug HOST", "Put the cable back", cobra.ExactArgs(1),
 		func(_ context.Context, l *lab.Lab, host string) error { return l.Plug(host) })
+	verb("claim HOST", "Let another machine of a host's link have its address", cobra.ExactArgs(1),
+		func(_ context.Context, l *lab.Lab, host string) error { return l.Claim(host) })
+	verb("yield HOST", "Take the address from that machine again", cobra.ExactArgs(1),
+		func(_ context.Context, l *lab.Lab, host string) error { return l.Yield(host) })
 	return c
 }
 

@@ -73,7 +73,7 @@ func newReport(s rules.Stack, seen []probes.Result, ds []rules.Diagnosis) report
 		f := reportFault{
 			Code: d.Fault.Code, Subject: d.Fault.Subject, Title: d.Rule.Title, Summary: d.Finding.Summary,
 			Host: s.Self.Name, Scope: d.Rule.Scope, Severity: d.Rule.Severity, Mode: policy.ModeOf(d.Rule),
-			Evidence: d.Finding.Evidence, Fix: d.Rule.Fixes(policy.ModeOf(d.Rule), d.Fault.Subject),
+			Evidence: d.Finding.Evidence, Fix: d.Rule.Fixes(policy.ModeOf(d.Rule), d.Finding),
 			Explains: d.Explains, By: d.By, Unseen: d.Unseen,
 		}
 		if f.Scope == "" {
@@ -156,11 +156,7 @@ func count(n int, what string) string {
 func (f reportFault) print(w io.Writer, head string) {
 	fmt.Fprintf(w, "\n%s  %s  [%s]\n  %s\n", head, rules.On(f.Code, f.Subject), f.Severity, f.Summary)
 	for _, e := range f.Evidence {
-		fmt.Fprintf(w, "  seen   %s: %s\n", e.Source, e.Got)
-		fmt.Fprintf(w, "         wanted: %s\n", e.Want)
-		if e.Command != "" {
-			fmt.Fprintf(w, "         look:   %s\n", e.Command)
-		}
+		printEvidence(w, e)
 	}
 	for _, x := range f.Fix {
 		fmt.Fprintf(w, "  fix    %s\n", x)
@@ -170,6 +166,14 @@ func (f reportFault) print(w io.Writer, head string) {
 	}
 	if len(f.Unseen) > 0 {
 		fmt.Fprintf(w, "  waits to see %s\n", strings.Join(f.Unseen, ", "))
+	}
+}
+
+func printEvidence(w io.Writer, e probes.Evidence) {
+	fmt.Fprintf(w, "  seen   %s: %s\n", e.Source, e.Got)
+	fmt.Fprintf(w, "         wanted: %s\n", e.Want)
+	if e.Command != "" {
+		fmt.Fprintf(w, "         look:   %s\n", e.Command)
 	}
 }
 

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-// rootCommand lists every verb: one small file each.
-func rootCommand() *cobra.Command {
+func rootCommand() *cobra.Command { return rootCommandAt(hostPlaces()) }
+
+// rootCommandAt lists every verb: one small file each.
+func rootCommandAt(at places) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "watchdog",
 		Short: "Install, watch and heal an identity stack",
@@ -27,9 +31,9 @@ When something is wrong: "watchdog diagnose".`,
 	root.AddCommand(
 		siteCommand(),
 		planCommand(), installCommand(),
-		runCommand(), exportCommand(), statusCommand(),
-		diagnoseCommand(), probeCommand(), explainCommand(), rulesCommand(),
-		healCommand(), pauseCommand(), resumeCommand(),
+		runCommand(), exportCommand(), statusCommand(at), historyCommand(at), replayCommand(),
+		diagnoseCommand(), probeCommand(), explainCommand(at), rulesCommand(),
+		healCommand(), approveCommand(at), pauseCommand(), resumeCommand(),
 		backupCommand(),
 		labCommand(),
 		versionCommand(),
@@ -68,8 +72,11 @@ func version() string {
 	}
 	v := info.Main.Version
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
+		switch {
+		case s.Key == "vcs.revision":
 			v += " " + s.Value[:min(12, len(s.Value))]
+		case s.Key == "-tags" && slices.Contains(strings.Split(s.Value, ","), "drill"):
+			v += " (drill build)" // faults may be made up in it
 		}
 	}
 	return v

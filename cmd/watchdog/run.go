@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -45,47 +46,33 @@ While the file /etc/watchdog/hold exists it changes nothing.`,
 	return c
 }
 
-// run wires the engine to the control socket and runs both until ctx ends.
+// run wires the engine to the ledger and the control socket, and runs until ctx
+// ends.
 func (m *machine) run(ctx context.Context, out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: dropTime}))
 	all, err := m.remedies()
 	if err != nil {
 		return usageError{err}
 	}
+	all = slices.DeleteFunc(all, func(r remedies.Remedy) bool { return r.Spec().ID == installsOnly })
 	byID := index(all)
 	drift, err := rules.DriftOf(m.stack)
 	if err != nil {
 		return usageError{err}
 	}
 	ps := append(slices.Clone(m.probes), drift)
-	// Without its ledger the engine goes on looking, and changes nothing: it
-	// would not know what it has tried.
-	policy := m.policy
-	var memory engine.Ledger
-	led, left, err := openLedger(m, log)
-	if err != nil {
-		log.Error("no ledger: observing only", "err", err.Error())
-		policy = func() rules.Policy {
-			p := m.policy()
-			p.Mode = rules.Observe
-			return p
-		}
-	} else {
-		defer led.Close()
-		memory = led
-	}
-	l, err := control.Listen(control.Socket)
-	if err != nil {
-		return err
-	}
-	var server control.Server
+	m.complain = once(func(err error) { log.Error("no plan is approved", "err", err.Error()) })
+	memory := ledger.Keep(ledger.Dir, m.host.Now)
+	defer memory.Close()
+	past := recall(memory, log)
+	server := control.Server{History: memory.History, Recording: memory.ReadRecording}
 	e := engine.New(engine.Options{
 		Host: m.host, Sources: host.Sources(), HostName: m.stack.Self.Name, Probes: ps, Book: rules.NewBook(rules.Table(), ps, all),
 		Remedy:  func(id string) remedies.Remedy { return byID[id] },
 		Hands:   m.hands,
 		Ledger:  memory,
 		Journal: m.journal,
-		Policy:  policy,
+		Policy:  func() rules.Policy { return m.running(memory) },
 		Lock:    lock,
 		Log:     log,
 		Notify:  notify,
@@ -94,50 +81,90 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 		AtWork:    host.PersonAtWork,
 		Reached:   reached,
 		Booted:    host.Booted(),
-		Open:      left.open,
-	}, left.attempts)
-
+		Open:      past.Open,
+	}, past.Attempts)
+	vitals := m.host.Vitals // the engine's own
+	m.host.Vitals = func() host.Vitals {
+		v := vitals()
+		v.Ledger = memory.Trouble()
+		return v
+	}
+	server.Vitals = func() any { return m.host.Vitals() }
 	serveCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(serveCtx, l) }()
+	served := make(chan struct{})
+	go func() { defer close(served); serve(serveCtx, &server, log) }()
 	err = e.Run(ctx)
 	stop()
-	return errors.Join(err, <-served)
+	<-served
+	return err
 }
 
-// past is what earlier runs left behind.
-type past struct {
-	attempts []rules.Attempt
-	open     []rules.Incident
-}
-
-// openLedger opens the ledger and tells of what a crash had cut short.
-func openLedger(m *machine, log *slog.Logger) (*ledger.Ledger, past, error) {
-	now := m.host.Now()
-	led, aside, err := ledger.Open(ledger.Dir, now)
-	if err != nil {
-		return nil, past{}, err
+// once keeps a complaint from being made again and again.
+func once(complain func(error)) func(error) {
+	var said sync.Map
+	return func(err error) {
+		if _, again := said.LoadOrStore(err.Error(), true); !again {
+			complain(err)
+		}
 	}
-	if aside != "" {
+}
+
+// installsOnly is the remedy that restarts the daemon: in its own hands it would
+// never come to an end.
+const installsOnly = "self"
+
+// running is what is allowed while the daemon runs. As long as it does not know
+// what it has tried, it changes nothing.
+func (m *machine) running(memory *ledger.Keeper) rules.Policy {
+	p := m.policy()
+	if memory.Unread() {
+		p.Mode = rules.Observe
+	}
+	return p
+}
+
+// recall reads what earlier runs left behind, and tells of what a crash had cut
+// short.
+func recall(memory *ledger.Keeper, log *slog.Logger) ledger.Past {
+	past, err := memory.Past()
+	if err != nil {
+		log.Error("what was tried before cannot be read: observing only", "err", err.Error())
+	}
+	if aside := memory.Aside(); aside != "" {
 		log.Error("the ledger could not be read and was set aside", "file", aside)
 	}
-	attempts, cut, err := led.Recover(now)
-	if err != nil {
-		return nil, past{}, errors.Join(err, led.Close())
-	}
-	for _, a := range cut {
+	for _, a := range past.Cut {
 		log.Warn("an attempt was cut short by the daemon's end", "code", string(a.Fault.Code), "subject", a.Fault.Subject, "remedy", a.Remedy)
 	}
-	all, err := led.Incidents(now.Add(-stillOpen))
-	if err != nil {
-		return nil, past{}, errors.Join(err, led.Close())
-	}
-	all = slices.DeleteFunc(all, func(in rules.Incident) bool { return in.State != rules.IncidentOpen })
-	return led, past{attempts, all}, nil
+	return past
 }
 
-// stillOpen is how far back an incident that was never ended is looked for.
-const stillOpen = 30 * 24 * time.Hour
+// A control socket that is lost is made again after serveAgain, and twice as late
+// each time up to serveMost, if it did not last that long.
+const (
+	serveAgain = time.Second
+	serveMost  = 30 * time.Second
+)
+
+// serve keeps the control socket up until ctx ends: the engine goes on without it.
+func serve(ctx context.Context, s *control.Server, log *slog.Logger) {
+	wait := serveAgain
+	for {
+		began := time.Now()
+		err := s.Run(ctx, control.Socket)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > serveMost {
+			wait = serveAgain
+		}
+		log.Error("the control socket is lost, and is made again", "err", fmt.Sprint(err), "in", wait.String())
+		if !pause(ctx, wait) {
+			return
+		}
+		wait = min(2*wait, serveMost)
+	}
+}
 
 // remedies are all that may heal this host.
 func (m *machine) remedies() ([]remedies.Remedy, error) {

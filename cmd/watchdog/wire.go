@@ -32,6 +32,8 @@ type machine struct {
 	book    rules.Book
 	hands   remedies.Hands
 	journal ledger.Journal
+	// complain, when not nil, hears each time of what the policy could not read.
+	complain func(error)
 }
 
 // siteFlags are the flags of every verb that works on a host of a site.
@@ -67,6 +69,7 @@ func openMachine(ctx context.Context, stack rules.Stack) (*machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at this host: %w", err)
 	}
+	h.Vitals = askDaemon
 	ps := rules.Probes(stack)
 	return &machine{
 		host:   h,
@@ -82,12 +85,18 @@ func openMachine(ctx context.Context, stack rules.Stack) (*machine, error) {
 }
 
 // needRoot refuses early what would end half-way.
-func needRoot(c *cobra.Command) error {
+func needRoot(c *cobra.Command) error { return needRootTo(c, "changes this host") }
+
+// needRootTo is needRoot for verbs that need it for something else.
+func needRootTo(c *cobra.Command, do string) error {
 	if os.Geteuid() == 0 {
 		return nil
 	}
-	return usageError{fmt.Errorf("%s changes this host and needs root: sudo %s", c.CommandPath(), strings.Join(os.Args, " "))}
+	return usageError{fmt.Errorf("%s %s and needs root: %s", c.CommandPath(), do, asRoot())}
 }
+
+// asRoot is this command line as root.
+func asRoot() string { return "sudo " + strings.Join(os.Args, " ") }
 
 // lockPath serialises those who change the machine: install, heal, the daemon.
 const lockPath = "/run/watchdog/lock"

@@ -9,18 +9,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/user"
-	"path/filepath"
-	"strconv"
+	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"watchdog/rules/engine"
+	"watchdog/rules/ledger"
 )
 
 // Socket is where the engine listens.
@@ -29,54 +28,93 @@ const Socket = "/run/watchdog/watchdog.sock"
 // Group may read the socket.
 const Group = "watchdog"
 
-// A Server hands out the newest snapshot.
+// A Server hands out the newest snapshot, and the past.
 type Server struct {
+	// Vitals, when not nil, gives what the daemon knows of itself, as JSON. It
+	// may wait for a disk: only its reader waits with it.
+	Vitals func() any
+	// History answers from the ledger, Recording gives a recording as JSON,
+	// nothing when there is none. Both may be nil, where there is no ledger.
+	History   func(ledger.Query) (ledger.History, error)
+	Recording func(id string) ([]byte, error)
+
 	newest atomic.Pointer[engine.Snapshot]
+	past   sync.Mutex // one reader of the past at a time
 }
 
 // Publish makes s the newest snapshot.
 func (s *Server) Publish(snap engine.Snapshot) { s.newest.Store(&snap) }
 
-// Listen makes the socket for root and the group. One that a killed engine left
-// behind is taken over.
-func Listen(path string) (net.Listener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	old := syscall.Umask(0o177) // never open to others, not even for a moment
-	l, err := net.Listen("unix", path)
-	syscall.Umask(old)
+// Bounds of what readers may hold of the engine's descriptors and memory. Whoever
+// waits longer than this between two questions dials again.
+const (
+	maxReaders = 32
+	idle       = 2 * time.Minute
+)
+
+// lookAfter is how often the socket is looked for under its name: without it
+// nobody finds the server, however well it is.
+const lookAfter = 5 * time.Second
+
+// Run listens on path and answers until ctx ends, or until the server or its
+// socket is gone; then the error says how, and Run may be called again.
+func (s *Server) Run(ctx context.Context, path string) error {
+	l, err := Listen(path)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
+		return err
 	}
-	g, err := user.LookupGroup(Group)
+	mine, err := os.Lstat(path)
 	if err != nil {
-		return l, nil // no group, root alone reads
+		return errors.Join(removed(path, err), l.Close())
 	}
-	gid, err := strconv.Atoi(g.Gid)
-	if err == nil {
-		err = os.Chown(path, 0, gid)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() {
+		for there := true; there && sleep(ctx, lookAfter); {
+			// Another engine's socket is left alone: it would do the same.
+			if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+				end(removed(path, err))
+				there = false
+			}
+		}
+	}()
+	err = s.Serve(ctx, l)
+	if is, statErr := os.Lstat(path); statErr == nil && os.SameFile(is, mine) {
+		err = errors.Join(err, os.Remove(path))
 	}
-	if err == nil {
-		err = os.Chmod(path, 0o660)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
+	return err
+}
+
+func removed(path string, err error) error {
+	return fmt.Errorf("serve control socket: %s was removed: %w", path, err)
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
-	return l, nil
 }
 
 // Serve answers until ctx ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/snapshot", s.snapshot)
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+	mux.HandleFunc("GET /v1/vitals", s.vitals)
+	mux.HandleFunc("GET /v1/incidents", s.incidents)
+	mux.HandleFunc("GET /v1/recordings/{id}", s.recording)
+	srv := &http.Server{
+		Handler: mux, ConnContext: withPeer, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: idle, MaxHeaderBytes: 8 << 10,
+	}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(netutil.LimitListener(peers{l}, maxReaders)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve control socket: %w", err)
 	}
 	return nil
@@ -88,43 +126,19 @@ func (s *Server) snapshot(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "not started yet", http.StatusServiceUnavailable)
 		return
 	}
+	answer(w, snap)
+}
+
+func (s *Server) vitals(w http.ResponseWriter, _ *http.Request) {
+	if s.Vitals == nil {
+		http.Error(w, "none", http.StatusNotFound)
+		return
+	}
+	answer(w, s.Vitals())
+}
+
+func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	// An error here is the reader's going away.
-	_ = json.NewEncoder(w).Encode(snap)
-}
-
-// A Client reads the socket.
-type Client struct{ http http.Client }
-
-// NewClient dials path for each request.
-func NewClient(path string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
-	}
-	return &Client{http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1, IdleConnTimeout: time.Minute}}}
-}
-
-// most bounds a snapshot read from the socket.
-const most = 4 << 20
-
-// Snapshot returns the engine's newest snapshot.
-func (c *Client) Snapshot(ctx context.Context) (engine.Snapshot, error) {
-	var snap engine.Snapshot
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://watchdog/v1/snapshot", nil)
-	if err != nil {
-		return snap, fmt.Errorf("ask the engine: %w", err)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return snap, fmt.Errorf("ask the engine: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return snap, fmt.Errorf("ask the engine: %s", resp.Status)
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, most)).Decode(&snap); err != nil {
-		return snap, fmt.Errorf("read the engine's answer: %w", err)
-	}
-	return snap, nil
+	_ = json.NewEncoder(w).Encode(v)
 }

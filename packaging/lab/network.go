@@ -138,6 +138,47 @@ func (l *Lab) Plug(name string) error {
 	})
 }
 
+// Claim gives a host's address to the router too, on the link between them: for
+// the host, another machine has it.
+func (l *Lab) Claim(name string) error {
+	n, err := findNode(name)
+	if err != nil {
+		return err
+	}
+	return l.at(router, func(h *netlink.Handle) error {
+		v, err := h.LinkByName(link(n.name))
+		if err != nil {
+			return err
+		}
+		return h.AddrReplace(v, claimed(n))
+	})
+}
+
+// Yield takes the address from the router again.
+func (l *Lab) Yield(name string) error {
+	n, err := findNode(name)
+	if err != nil {
+		return err
+	}
+	return l.at(router, func(h *netlink.Handle) error {
+		v, err := h.LinkByName(link(n.name))
+		if err != nil {
+			return err
+		}
+		if err := h.AddrDel(v, claimed(n)); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return err
+		}
+		return nil
+	})
+}
+
+// claimed is a node's address as the router has it beside its route to the node.
+func claimed(n node) *netlink.Addr {
+	a := address(n.address, 128)
+	a.Flags |= unix.IFA_F_NOPREFIXROUTE
+	return a
+}
+
 // Cut lets the router silently drop everything to and from a host; with a port,
 // only what goes to that port, of the host or asked for by the host.
 func (l *Lab) Cut(ctx context.Context, name string, port int) error {

@@ -57,7 +57,16 @@ func expiring(c *x509.Certificate, now time.Time, before time.Duration) (want, g
 	if now.After(c.NotAfter) {
 		word = "ended "
 	}
-	return "good for another " + before.Round(time.Minute).String(), word + c.NotAfter.UTC().Format(time.RFC3339)
+	return "good for another " + days(before), word + c.NotAfter.UTC().Format(time.RFC3339)
+}
+
+// days is a time as people speak of it: "21 days", "2h30m0s".
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < 2*day {
+		return d.Round(time.Minute).String()
+	}
+	return fmt.Sprintf("%d days", d/day)
 }
 
 // named describes for whom a certificate is.

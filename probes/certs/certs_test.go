@@ -36,7 +36,7 @@ func TestLineage(t *testing.T) {
 			"none":                   {Want: []string{"cert.missing " + name}},
 			"empty":                  {Host: one(hosttest.File(live+"/fullchain.pem", "")), Want: []string{"cert.missing " + name}, Says: []string{"no certificate in it"}},
 			"torn":                   {Host: one(hosttest.File(live+"/fullchain.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), Want: []string{"cert.missing " + name}},
-			"20 days left":           {Host: lineage(a.leaf(20*day, name)), Want: []string{"cert.expiring " + name}, Says: []string{"ends 2026-12-13", "504h"}},
+			"20 days left":           {Host: lineage(a.leaf(20*day, name)), Want: []string{"cert.expiring " + name}, Says: []string{"ends 2026-12-13", "21 days"}},
 			"ended":                  {Host: lineage(a.leaf(-day, name)), Want: []string{"cert.expiring " + name}, Says: []string{"ended 2026-11-22"}},
 			"half of a short life":   {Host: lineage(short)},
 			"end of a short life":    {Host: lineage(shorter), Want: []string{"cert.expiring " + name}, Says: []string{"2h0m0s"}},
@@ -67,6 +67,8 @@ func TestCopy(t *testing.T) {
 	a := newAuthority()
 	now, old := a.leaf(80*day, name), a.leaf(20*day, name)
 	const unreadable = "cert.copy-unreadable "
+	bare := *now
+	bare.chain = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: now.Leaf.Raw})
 	with := func(opts ...hosttest.Option) []hosttest.Option {
 		return machine(lineage(now), copied(now.chain, now.key), opts)
 	}
@@ -100,7 +102,10 @@ func TestCopy(t *testing.T) {
 			"garbled key":             {Host: with(owned(copies+"/privkey.pem", 0o600, "keycloak", "keycloak", []byte(probetest.Secret))), Want: []string{"cert.key-mismatch pair"}},
 			"half renewed":            {Host: machine(lineage(now), copied(old.chain, now.key)), Want: []string{"cert.key-mismatch pair"}},
 			"old":                     {Host: machine(lineage(now), copied(old.chain, old.key)), Want: []string{"cert.copy-stale pair"}, Says: []string{serial(now.Leaf), serial(old.Leaf)}},
-			"without its issuer":      {Host: machine(lineage(now), copied(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: now.Leaf.Raw}), now.key)), Want: []string{"cert.copy-stale fullchain.pem"}, Says: []string{"a chain of 2 certificates"}},
+			"without its issuer":      {Host: machine(lineage(now), copied(bare.chain, now.key)), Want: []string{"cert.chain-incomplete fullchain.pem"}, Says: []string{"the certificate alone", "CN=Test Intermediate"}},
+			"with more than it needs": {Host: machine(lineage(now), copied(append(bytes.Clone(now.chain), old.chain...), now.key)), Want: []string{"cert.copy-stale fullchain.pem"}, Says: []string{"a chain of 2 certificates"}},
+			"the lineage's is worse":  {Host: machine(lineage(&bare), copied(now.chain, now.key))},
+			"as the lineage's":        {Host: machine(lineage(&bare), copied(bare.chain, now.key))},
 			"no lineage to compare":   {Host: copied(now.chain, now.key)},
 			"lineage is not readable": {Host: with(hosttest.Unreadable(live, fs.ErrPermission)), Err: "read the certificate"},
 			"links in a circle":       {Host: with(hosttest.Link(copies, "/etc/keycloak/certs")), Err: "too many links"},
@@ -121,7 +126,7 @@ func TestServed(t *testing.T) {
 		Cases: map[string]probetest.Case{
 			"right":               {Host: on(now)},
 			"old one, and ending": {Host: on(old), Want: []string{at("cert.served-stale"), at("cert.expiring")}, Says: []string{serial(now.Leaf), serial(old.Leaf)}},
-			"not read yet":        {Host: on(old, one(hosttest.Node(copies+"/fullchain.pem", &host.Node{Mode: 0o640, Data: now.chain, ModTime: hosttest.Noon.Add(-59 * time.Second)}))), Want: []string{at("cert.expiring")}},
+			"not read yet":        {Host: on(old, one(hosttest.Node(copies+"/fullchain.pem", &host.Node{Mode: 0o640, Data: now.chain, ModTime: hosttest.Noon.Add(-59 * time.Second)})))},
 			"another name":        {Host: on(foreign), Want: []string{at("cert.served-stale"), at("cert.name-mismatch")}, Says: []string{"other.example.org"}},
 			"what is on disk is ending: not its to tell": {Host: on(old, lineage(old), copied(old.chain, old.key))},
 			"nothing on disk":             {Host: one(serving(tls.VersionTLS13, now, now))},

@@ -38,7 +38,7 @@ func (p Copy) Spec() probes.Spec {
 	return probes.Spec{
 		ID:      "cert.copy",
 		Summary: "Keycloak's copy of the certificate: there, readable, secret, a pair, and the newest",
-		Codes:   []probes.Code{CopyMissing, CopyUnreadable, KeyWorldReadable, KeyMismatch, CopyStale},
+		Codes:   []probes.Code{CopyMissing, CopyUnreadable, KeyWorldReadable, KeyMismatch, CopyStale, ChainIncomplete},
 		Every:   slow,
 		Timeout: timeout,
 		Wakes: []probes.Wake{
@@ -154,18 +154,28 @@ func (p Copy) content(h *host.Host, chain, key place) ([]probes.Finding, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", chain.name, err)
 	}
+	return p.compare(h, chain.name, have, want), nil
+}
+
+// compare judges the copy's certificates by certbot's. Where those lack their
+// issuer they are nothing to go by: that is probe cert.lineage's to tell.
+func (p Copy) compare(h *host.Host, name string, have, want []*x509.Certificate) []probes.Finding {
 	f := probes.Finding{Code: CopyStale, Subject: pair, Summary: "Keycloak's copy is not the certificate that certbot holds"}
-	e := probes.Evidence{Source: chain.name, Want: serial(want[0]), Got: serial(have[0]), Command: "cmp " + p.Lineage + "/" + chainFile + " " + chain.name}
-	switch {
+	e := probes.Evidence{Source: name, Want: serial(want[0]), Got: serial(have[0]), Command: "cmp " + p.Lineage + "/" + chainFile + " " + name}
+	lacks := func(chain []*x509.Certificate) string { return certchain.Incomplete(chain, h.Roots, h.Now()) }
+	switch got := lacks(have); {
 	case !have[0].Equal(want[0]):
-	case slices.EqualFunc(have, want, (*x509.Certificate).Equal):
-		return nil, nil
+	case slices.EqualFunc(have, want, (*x509.Certificate).Equal), lacks(want) != "":
+		return nil
+	case got != "":
+		f.Code, f.Subject, f.Summary = ChainIncomplete, chainFile, "Keycloak's copy of the certificate lacks its issuer's"
+		e.Want, e.Got = "the issuer's certificate "+probes.Clip(have[0].Issuer.String()), probes.Clip(got)
 	default: // the same certificate and key, but not its issuers
 		f.Subject, f.Summary = chainFile, "Keycloak's copy has another chain behind its certificate than certbot's"
 		e.Want, e.Got = fmt.Sprintf("a chain of %d certificates", len(want)), fmt.Sprintf("%d, or others", len(have))
 	}
 	f.Evidence = []probes.Evidence{e}
-	return []probes.Finding{f}, nil
+	return []probes.Finding{f}
 }
 
 // misfit says why a certificate and a key are not a pair, or nothing.

@@ -69,11 +69,15 @@ func (p Served) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, er
 		return nil, fmt.Errorf("look at the certificate of %s: %w", p.Address, err)
 	}
 	var found []probes.Finding
-	should, err := p.file(h)
-	if err != nil {
+	should, read, err := p.file(h)
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("read the server's certificate: %w", err)
-	}
-	if should != nil && !should.Equal(leaf) {
+	case should == nil, should.Equal(leaf):
+	case !read:
+		// Whatever is wrong with this one, the next lies ready.
+		return nil, nil
+	default:
 		found = p.find(found, ServedStale, p.Address+" serves another certificate than the one in "+p.File, serial(should), serial(leaf))
 	}
 	if known, err := readChain(h, p.Lineage); err == nil && known[0].Equal(leaf) {
@@ -95,28 +99,26 @@ func (p Served) find(found []probes.Finding, code probes.Code, summary, want, go
 	}}})
 }
 
-// file returns the certificate that the server has had the time to read; nil when
-// there is none, which is for other probes to tell.
-func (p Served) file(h *host.Host) (*x509.Certificate, error) {
+// file returns the certificate that the server is to show, and whether it has
+// had the time to read it; nil when there is none, which is for other probes to
+// tell.
+func (p Served) file(h *host.Host) (should *x509.Certificate, read bool, err error) {
 	chain, err := readChain(h, p.File)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, certchain.ErrNone) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	n, err := h.FS.Node(p.File)
-	if err != nil {
-		return nil, err
+	if err != nil || n == nil {
+		return nil, false, err
 	}
 	grace := p.Grace
 	if grace == 0 {
 		grace = time.Minute
 	}
-	if n == nil || h.Now().Sub(n.ModTime) < grace {
-		return nil, nil
-	}
-	return chain[0], nil
+	return chain[0], h.Now().Sub(n.ModTime) >= grace, nil
 }
 
 // handshake returns the certificate that is shown, even where the handshake

@@ -57,7 +57,10 @@ func (p Zone) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, erro
 	if err != nil {
 		return nil, fmt.Errorf("read the resolvers: %w", err)
 	}
-	servers := resolvconf.Servers(data)
+	var servers []*resolver
+	for _, addr := range resolvconf.Servers(data) {
+		servers = append(servers, &resolver{addr: addr})
+	}
 	type question struct {
 		name  int
 		rtype uint16
@@ -68,10 +71,13 @@ func (p Zone) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, erro
 	}
 	answers := make([][]answer, len(questions))
 	var wg sync.WaitGroup
+	for _, s := range servers {
+		wg.Go(func() { s.pulse(ctx, h) })
+	}
 	for i, q := range questions {
 		answers[i] = make([]answer, len(servers))
 		for j, s := range servers {
-			wg.Go(func() { answers[i][j] = ask(ctx, h, s, p.Names[q.name].FQDN, q.rtype) })
+			wg.Go(func() { answers[i][j] = s.ask(ctx, h, p.Names[q.name].FQDN, q.rtype) })
 		}
 	}
 	wg.Wait()

@@ -2,11 +2,11 @@ package dns
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -15,11 +15,13 @@ import (
 	"watchdog/probes/host"
 )
 
-// A question is sent again after resend, and a resolver that has not answered
-// within patience counts as down: the C library waits five seconds, and then
+// A question is sent again every resend. A resolver that has answered nothing at
+// all within silence counts as dead; one that lives may take patience for what
+// it has to fetch from elsewhere. The C library waits five seconds, and then
 // people wait with it.
 const (
-	resend   = time.Second
+	resend   = 400 * time.Millisecond
+	silence  = time.Second
 	patience = 2 * time.Second
 )
 
@@ -52,26 +54,47 @@ func (a answer) String(name, rtype string) string {
 	return probes.Clip(strings.Join(records, "; "))
 }
 
-// ask puts one question to one resolver, over TCP too when the answer does not
-// fit a datagram.
-func ask(ctx context.Context, h *host.Host, server netip.Addr, name string, rtype uint16) answer {
-	a := answer{server: server}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// A resolver is one server of /etc/resolv.conf during one look.
+type resolver struct {
+	addr  netip.Addr
+	alive atomic.Bool // it has answered something
+}
+
+// errSilent says that a resolver has answered nothing at all.
+var errSilent = fmt.Errorf("no answer to anything within %s", silence)
+
+// pulse asks for the root's name servers, which every resolver has at hand: the
+// answer, whatever it says, tells a slow resolver from a dead one.
+func (s *resolver) pulse(ctx context.Context, h *host.Host) { s.ask(ctx, h, ".", dns.TypeNS) }
+
+// ask puts one question to a resolver, over TCP too when the answer does not fit
+// a datagram.
+func (s *resolver) ask(ctx context.Context, h *host.Host, name string, rtype uint16) answer {
+	a := answer{server: s.addr}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it lives, but has no answer to this within %s", patience))
 	defer cancel()
+	ctx, dead := context.WithCancelCause(ctx)
+	defer time.AfterFunc(silence, func() {
+		if !s.alive.Load() {
+			dead(errSilent)
+		}
+	}).Stop()
 	m := new(dns.Msg).SetQuestion(dns.Fqdn(name), rtype)
 	m.SetEdns0(ednsSize, false)
-	r, err := exchange(ctx, h, "udp", server, m)
+	r, err := exchange(ctx, h, "udp", s.addr, m)
 	if err == nil && r.Truncated {
-		r, err = exchange(ctx, h, "tcp", server, m)
+		s.alive.Store(true)
+		r, err = exchange(ctx, h, "tcp", s.addr, m)
 	}
 	switch {
-	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
-		a.err = fmt.Errorf("no answer within %s", patience)
+	case err != nil && ctx.Err() != nil:
+		a.err = context.Cause(ctx)
 		return a
 	case err != nil:
 		a.err = err
 		return a
 	}
+	s.alive.Store(true)
 	a.rcode = r.Rcode
 	if r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError {
 		a.err = fmt.Errorf("it answers %s", dns.RcodeToString[r.Rcode])
@@ -120,8 +143,9 @@ func exchange(ctx context.Context, h *host.Host, transport string, server netip.
 		return nil, err
 	}
 	if transport == "udp" {
-		again := time.AfterFunc(resend, func() { _, _ = conn.Write(packed) })
-		defer again.Stop()
+		ctx, answered := context.WithCancel(ctx)
+		defer answered()
+		go every(ctx, resend, func() { _, _ = conn.Write(packed) })
 	}
 	for {
 		r, err := conn.ReadMsg()
@@ -131,6 +155,20 @@ func exchange(ctx context.Context, h *host.Host, transport string, server netip.
 		// Whatever else comes is a late answer or somebody's guess.
 		if r.Id == m.Id && r.Response && len(r.Question) == 1 && strings.EqualFold(r.Question[0].Name, m.Question[0].Name) && r.Question[0].Qtype == m.Question[0].Qtype {
 			return r, nil
+		}
+	}
+}
+
+// every calls f after each d until ctx ends.
+func every(ctx context.Context, d time.Duration, f func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f()
 		}
 	}
 }

@@ -14,12 +14,18 @@ const ticks = 100
 
 // Booted is when the host came up: when its first process began, which is right
 // in a container too. Zero when it can't be told.
-func Booted() time.Time {
-	start, ok := processStart(1)
+func Booted() time.Time { return booted(newFiles()) }
+
+func booted(fsys FS) time.Time {
+	first, err := fsys.ReadFile(statFile(1))
+	if err != nil {
+		return time.Time{}
+	}
+	_, start, ok := parseStat(first)
 	if !ok {
 		return time.Time{}
 	}
-	stat, err := os.ReadFile("/proc/stat")
+	stat, err := fsys.ReadFile("/proc/stat")
 	if err != nil {
 		return time.Time{}
 	}
@@ -38,16 +44,24 @@ func Booted() time.Time {
 // processStart is when a process began, in ticks since the kernel did. With the
 // process's number it names that process for ever.
 func processStart(pid int) (uint64, bool) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	data, err := os.ReadFile(statFile(pid))
 	if err != nil {
 		return 0, false
 	}
+	_, start, ok := parseStat(data)
+	return start, ok
+}
+
+func statFile(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/stat" }
+
+// parseStat reads a process's state and start of /proc/PID/stat.
+func parseStat(data []byte) (state string, start uint64, ok bool) {
 	// The second field is the program's name, which may hold anything.
 	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
 	const starttime = 22 - 3 // fields are counted from one, two are cut off
 	if len(fields) <= starttime {
-		return 0, false
+		return "", 0, false
 	}
 	start, err := strconv.ParseUint(string(fields[starttime]), 10, 64)
-	return start, err == nil
+	return string(fields[0]), start, err == nil
 }

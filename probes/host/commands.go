@@ -23,6 +23,7 @@ var (
 	aName    = regexp.MustCompile(`^[A-Za-z0-9:][A-Za-z0-9.:_-]*$`)
 	aUnit    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@._:\\-]*$`)
 	aFile    = regexp.MustCompile(`^(/[A-Za-z0-9@._:+-]+)+$`)
+	aDir     = regexp.MustCompile(`^(/|(/[A-Za-z0-9@._:+-]+)+)$`)
 	aPackage = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]*$`)
 	aTime    = regexp.MustCompile(`^(@[0-9]+(\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?( UTC)?|-[0-9]+(s|m|min|h|d))$`)
 	aCount   = regexp.MustCompile(`^[1-9][0-9]{0,3}$`)
@@ -43,6 +44,8 @@ var forms = []form{
 	{words: []string{"systemctl", "cat"}, options: map[string]*regexp.Regexp{"--no-pager": nil}, last: aUnit, max: 1},
 	{words: []string{"pg_restore", "--list"}, last: aFile, max: 1},
 	{words: []string{"dpkg-query", "-W", `-f=${Package} ${db:Status-Status} ${Version}\n`}, last: aPackage, max: 32},
+	{words: []string{"du", "-x", "-k", "-d", "3"}, last: aDir, max: 1},
+	{words: []string{"timedatectl", "show"}},
 	{words: []string{"ip", "-j", "addr", "show"}},
 	{words: []string{"ip", "-j", "-4", "route", "show"}},
 	{words: []string{"ip", "-j", "-6", "route", "show"}},
@@ -60,6 +63,8 @@ var forms = []form{
 //	systemctl cat [--no-pager] UNIT
 //	pg_restore --list FILE
 //	dpkg-query -W '-f=${Package} ${db:Status-Status} ${Version}\n' PACKAGE…
+//	du -x -k -d 3 DIRECTORY
+//	timedatectl show
 //	ip -j addr show, ip -j -4|-6 route show, ip -j -6 neigh show
 //
 // Options come in any order. TIME is "@SECONDS" since 1970, "2026-11-23

@@ -20,6 +20,7 @@ func TestCheckCommand(t *testing.T) {
 		"systemctl|cat|keycloak.service", "systemctl|cat|--no-pager|nginx.service",
 		"pg_restore|--list|/var/backups/watchdog/keycloak-2026-11-23T02:00.dump",
 		packages + "|nginx-light", packages + "|nginx-light|libstdc++6",
+		"timedatectl|show", "du|-x|-k|-d|3|/", "du|-x|-k|-d|3|/var/lib/postgresql",
 		"ip|-j|-6|route|show", "ip|-j|addr|show",
 	} {
 		if err := host.CheckCommand(strings.Split(line, "|")...); err != nil {
@@ -37,7 +38,7 @@ func TestCheckCommand(t *testing.T) {
 		"systemctl|cat", "systemctl|stop|nginx.service", "systemctl|cat|-H|x", "systemctl|cat|a.service|b.service",
 		"pg_restore|--list|dump", "pg_restore|--list|/var/../etc/shadow", "pg_restore|-d|postgres|/x", "pg_restore|--list|/a b",
 		packages, packages + "|-x", packages + "|A", "dpkg-query|-W|nginx", "ip|-j|route|add", "ip|link|set|eth0|down", "sh|-c|true",
-		"getent|ahosts|a\n",
+		"getent|ahosts|a\n", "du|-x|-k|-d|3", "du|-x|-k|-d|3|var", "du|-x|-k|-d|3|/var/../etc", "du|-x|-k|-d|3|//", "du|-k|/", "timedatectl|set-time|12:00",
 	} {
 		if err := host.CheckCommand(strings.Split(line, "|")...); err == nil {
 			t.Errorf("%q: not refused", line)

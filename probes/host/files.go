@@ -122,9 +122,18 @@ func (f *files) Usage(name string) (Usage, error) {
 	if err := unix.Statfs(name, &s); err != nil {
 		return Usage{}, &fs.PathError{Op: "statfs", Path: name, Err: err}
 	}
+	var st unix.Stat_t
+	if err := unix.Stat(name, &st); err != nil {
+		return Usage{}, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
 	block := uint64(s.Frsize)
 	if block == 0 {
 		block = uint64(s.Bsize)
 	}
-	return Usage{Size: s.Blocks * block, Free: s.Bavail * block, Files: s.Files, Spare: s.Ffree}, nil
+	// Nothing is tried: the kernel answers as if it were.
+	refused := unix.Access(name, unix.W_OK)
+	return Usage{
+		Device: st.Dev, Size: s.Blocks * block, Free: s.Bavail * block, RootFree: s.Bfree * block, Files: s.Files, Spare: s.Ffree,
+		ReadOnly: errors.Is(refused, unix.EROFS) || errors.Is(refused, unix.EPERM),
+	}, nil
 }

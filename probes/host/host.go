@@ -25,6 +25,7 @@ type Host struct {
 	FS    FS
 	Init  Init
 	Net   Net
+	Link  Link
 	DB    DB
 	Exec  Exec
 	Now   func() time.Time
@@ -32,13 +33,17 @@ type Host struct {
 	// Roots are the authorities that [Host.HTTPClient] trusts; nil means the
 	// system's.
 	Roots *x509.CertPool
-	// Vitals tells how the program is; nil outside of the daemon.
+	// Vitals tells how the daemon is; nil where none is known to run. Probes
+	// call it from several goroutines, and change nothing of what it returns.
 	Vitals func() Vitals
 
 	web     sync.Mutex // guards what follows
 	clients map[webKey]*http.Client
 	tokens  map[Admin]adminToken
 	closers []func()
+
+	reading sync.Mutex
+	whole   map[string]time.Time // backups that were read and found whole, and when
 }
 
 // FS reads files. Names are absolute.
@@ -49,6 +54,11 @@ type FS interface {
 	// ReadFile follows links. What is larger than 8 MiB is an error.
 	ReadFile(name string) ([]byte, error)
 	ReadDir(name string) ([]string, error)
+	// Size is how large a regular file is, in bytes; links are followed.
+	Size(name string) (int64, error)
+	// SHA256 reads a file to its end, however large it is, and returns its
+	// hash in hex.
+	SHA256(ctx context.Context, name string) (string, error)
 	// Usage tells how full the file system below name is.
 	Usage(name string) (Usage, error)
 }
@@ -72,12 +82,6 @@ func (n *Node) Equal(m *Node) bool {
 		return false
 	}
 	return n.Mode.Type() == fs.ModeSymlink || n.Mode == m.Mode
-}
-
-// Usage of a file system, in bytes and inodes.
-type Usage struct {
-	Size, Free   uint64 // bytes; Free is what an unprivileged process may use
-	Files, Spare uint64 // inodes in all, and unused
 }
 
 // Init asks the service manager. It never changes a service.

@@ -18,7 +18,8 @@ func Open(ctx context.Context) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{FS: fsys, Net: &network{}, Exec: commands{}, Now: time.Now, Facts: facts}
+	links := &network{}
+	h := &Host{FS: fsys, Net: links, Link: links, Exec: commands{}, Now: time.Now, Facts: facts}
 	db := &database{dial: dialPostgres(fsys)}
 	h.DB = db
 	h.closers = append(h.closers, db.close)

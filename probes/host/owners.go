@@ -53,7 +53,7 @@ func (o *owners) of(ctx context.Context, sockets []socket) (map[uint32]holder, e
 
 // scan walks through /proc until all that is missing is found.
 func scan(ctx context.Context, missing map[string]uint32, found map[uint32]holder) error {
-	pids, err := processes()
+	pids, err := processes("/proc")
 	if err != nil {
 		return err
 	}
@@ -84,9 +84,9 @@ func scan(ctx context.Context, missing map[string]uint32, found map[uint32]holde
 	return nil
 }
 
-// processes lists the process IDs in ascending order.
-func processes() ([]int, error) {
-	dir, err := os.Open("/proc")
+// processes lists the process IDs below proc in ascending order.
+func processes(proc string) ([]int, error) {
+	dir, err := os.Open(proc)
 	if err != nil {
 		return nil, err
 	}

@@ -197,7 +197,9 @@ func dialSocket(ctx context.Context, dir string, port int, database string) (*pg
 		return nil, fmt.Errorf("make the settings for %s: %w", socket, err)
 	}
 	config.Port, config.Database, config.Password = uint16(port), database, ""
-	config.RuntimeParams = map[string]string{"application_name": "watchdog"}
+	// Whoever owns a database may put functions into its schemas that the
+	// superuser would call by mistake.
+	config.RuntimeParams = map[string]string{"application_name": "watchdog", "search_path": "pg_catalog"}
 	config.ConnectTimeout, config.Fallbacks, config.ValidateConnect = 0, nil, nil
 	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)

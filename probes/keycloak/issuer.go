@@ -43,6 +43,7 @@ type Issuer struct {
 	URL      string // Keycloak's public base: "https://idp.example.org"
 	Realm    string
 	Database string // where Keycloak keeps its tables
+	Backups  string // directory of the database's backups
 }
 
 // Spec implements [probes.Probe].
@@ -134,7 +135,7 @@ func (i Issuer) answered(ctx context.Context, h *host.Host, status int, body []b
 	case status == http.StatusServiceUnavailable:
 		return nil, fmt.Errorf("read %s at %s: %s: Keycloak is starting", i.document(), i.Address, got)
 	case status == http.StatusInternalServerError && schemaGone(ctx, h, i.Database):
-		return i.found(SchemaMissing, i.Database, noTables, "the discovery document", got), nil
+		return restorable(h, i.found(SchemaMissing, i.Database, noTables, "the discovery document", got), i.Backups), nil
 	case status >= http.StatusInternalServerError:
 		return i.found(IssuerError, string(i.Side), "Keycloak fails to serve discovery", "status 200", got), nil
 	}

@@ -42,7 +42,7 @@ func TestIssuer(t *testing.T) {
 			return append(serve(s.address, good, says(status, body)), more...)
 		}
 		with := func(c *tls.Config) []hosttest.Option { return serve(s.address, c, says(200, names(issuer))) }
-		probe := Issuer{Side: s.side, Address: s.address, URL: base, Realm: "breath", Database: "keycloak"}
+		probe := Issuer{Side: s.side, Address: s.address, URL: base, Realm: "breath", Database: "keycloak", Backups: "/var/backups/watchdog"}
 		t.Run(string(s.side), func(t *testing.T) {
 			probetest.Suite{
 				Probe: ca.trusted(probe),
@@ -68,7 +68,7 @@ func TestIssuer(t *testing.T) {
 					"starting":           {Host: answers(503, ""), Err: "Keycloak is starting"},
 					"error":              {Host: answers(500, serverError, hosttest.Rows(tables, []string{"1"})), Want: []string{"issuer.server-error" + at}},
 					"error, no database": {Host: answers(500, serverError), Want: []string{"issuer.server-error" + at}},
-					"schema gone":        {Host: answers(500, serverError, hosttest.Rows(tables, []string{"0"})), Want: []string{"keycloak.schema-missing keycloak"}},
+					"schema gone":        {Host: answers(500, serverError, hosttest.Rows(tables, []string{"0"})), Want: []string{"keycloak.schema-missing keycloak"}, Says: []string{"a verified backup to restore"}},
 					"gateway":            {Host: answers(502, "Bad Gateway"), Want: []string{"issuer.server-error" + at}},
 					"refused":            {Want: []string{"issuer.unreachable" + at}, Says: []string{"connection refused"}},
 					"no route":           {Host: []hosttest.Option{fails(s.address, syscall.EHOSTUNREACH)}, Want: []string{"issuer.unreachable" + at}, Says: []string{"no route to host"}},

@@ -41,6 +41,7 @@ const (
 	StartFailed     probes.Code = "keycloak.start-failed"
 	CertsUnreadable probes.Code = "keycloak.certs-unreadable"
 	SchemaMissing   probes.Code = "keycloak.schema-missing"
+	SchemaLocked    probes.Code = "keycloak.schema-locked"
 	ListenerTaken   probes.Code = "listener.taken"
 
 	EnvOverridesFile probes.Code = "keycloak.env-overrides-file"

@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"fmt"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -49,7 +50,8 @@ func (s Start) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, err
 	case u.State == host.Absent:
 		return nil, fmt.Errorf("read why %s did not start: there is no such unit", unit)
 	case u.Result == oomKill:
-		return s.found(unit, reason{OutOfMemory, s.Service, "the kernel ended Keycloak for lack of memory", oomLine(u)}, ""), nil
+		found := s.found(unit, reason{OutOfMemory, s.Service, "the kernel ended Keycloak for lack of memory", oomLine(u)}, "")
+		return withHeap(h, unit, found)
 	}
 	journal, err := h.Exec.Run(ctx, "journalctl", "-u", unit, "-o", "json", "-n", journalLines, "--no-pager")
 	if err != nil {
@@ -72,7 +74,40 @@ func (s Start) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, err
 			return nil, err
 		}
 	}
+	if r.code == OutOfMemory {
+		return withHeap(h, unit, s.found(unit, r, holder))
+	}
 	return s.found(unit, r, holder), nil
+}
+
+// heapLimit is the option that bounds the heap.
+var heapLimit = regexp.MustCompile(`-Xmx(\d+[kKmMgG]?)`)
+
+// withHeap adds what the heap is bounded to: a drop-in counts more than the unit,
+// a later one more than those before it.
+func withHeap(h *host.Host, unit string, found []probes.Finding) ([]probes.Finding, error) {
+	files, err := h.UnitFiles(unit)
+	if err != nil {
+		return nil, err
+	}
+	where, limit := "", ""
+	for _, name := range files {
+		text, err := h.FS.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		all := heapLimit.FindAllSubmatch(text, -1)
+		if dropIn := path.Base(name) != unit; all != nil && (dropIn || limit == "") {
+			where, limit = name, string(all[len(all)-1][1])
+		}
+	}
+	if limit != "" {
+		found[0].Evidence = append(found[0].Evidence, probes.Evidence{
+			Source: where, Want: "a heap large enough for its users", Got: "a heap of " + limit,
+			Command: "systemctl cat " + unit + "; watchdog site show    # keycloak: heap",
+		})
+	}
+	return found, nil
 }
 
 func oomLine(u host.Unit) string {

@@ -27,6 +27,7 @@ type Token struct {
 	Secret   string // name of its secret among the generated secrets
 	Audience string // what the token has to be good for; empty for anything
 	Database string // where Keycloak keeps its tables
+	Backups  string // directory of the database's backups
 }
 
 // Spec implements [probes.Probe].
@@ -114,7 +115,7 @@ func (k Token) refused(ctx context.Context, h *host.Host, status int, body []byt
 	case status == http.StatusServiceUnavailable:
 		return nil, fmt.Errorf("get a token for %s: %s: Keycloak is starting", k.Client, got)
 	case status == http.StatusInternalServerError && schemaGone(ctx, h, k.Database):
-		return k.found(SchemaMissing, k.Database, noTables, got), nil
+		return restorable(h, k.found(SchemaMissing, k.Database, noTables, got), k.Backups), nil
 	case malformed:
 	case reply.Error == "Realm does not exist":
 		return k.found(RealmMissing, k.Realm, "realm "+k.Realm+" does not exist", got), nil

@@ -86,7 +86,7 @@ func TestToken(t *testing.T) {
 	const secret = host.SecretDir + "/keycloak-service"
 
 	probetest.Suite{
-		Probe: ca.trusted(Token{Address: local, URL: base, Realm: "breath", Client: "watchdog", Secret: "keycloak-service", Audience: "realm-management", Database: "keycloak"}),
+		Probe: ca.trusted(Token{Address: local, URL: base, Realm: "breath", Client: "watchdog", Secret: "keycloak-service", Audience: "realm-management", Database: "keycloak", Backups: "/var/backups/watchdog"}),
 		Cases: map[string]probetest.Case{
 			"well":           {Host: with(nil)},
 			"no sub":         {Host: without("sub"), Want: []string{"token.claim-missing sub"}, Says: []string{"scope basic"}},
@@ -100,7 +100,7 @@ func TestToken(t *testing.T) {
 			"other key":      {Host: serve(local, tls, s.gives(claims(nil), other.keys)), Want: []string{"token.unavailable watchdog"}, Says: []string{"does not verify"}},
 			"no keys":        {Host: serve(local, tls, s.gives(claims(nil), says(500, ""))), Want: []string{"token.unavailable watchdog"}, Says: []string{"fetching keys"}},
 			"database gone":  {Host: answers(500, `{"error":"unknown_error","error_description":"For more on this error consult the server log."}`), Want: []string{"token.unavailable watchdog"}, Says: []string{"unknown_error"}},
-			"schema gone":    {Host: append(answers(500, `{"error":"unknown_error"}`), hosttest.Rows("relname = 'realm'", []string{"0"})), Want: []string{"keycloak.schema-missing keycloak"}},
+			"schema gone":    {Host: append(answers(500, `{"error":"unknown_error"}`), hosttest.Rows("relname = 'realm'", []string{"0"})), Want: []string{"keycloak.schema-missing keycloak"}, Says: []string{"a verified backup to restore"}},
 			"schema there":   {Host: append(answers(500, `{"error":"unknown_error"}`), hosttest.Rows("relname = 'realm'", []string{"1"})), Want: []string{"token.unavailable watchdog"}},
 			"unknown client": {Host: answers(401, `{"error":"invalid_client","error_description":"Invalid client or Invalid client credentials"}`), Want: []string{"realm.client-missing watchdog"}},
 			"wrong secret":   {Host: answers(401, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`), Want: []string{"token.client-rejected watchdog"}, Says: []string{"no connection left"}},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"watchdog/probes"
+	"watchdog/probes/format/edgeconf"
 	"watchdog/probes/format/nginxconf"
 	"watchdog/probes/host"
 )
@@ -34,8 +35,8 @@ func (c Config) Spec() probes.Spec {
 	}
 	return probes.Spec{
 		ID:      "nginx.config",
-		Summary: "the configuration of NGINX is valid and leads to Keycloak",
-		Codes:   []probes.Code{ConfigInvalid, StreamMissing, WrongUpstream, RedirectMissing, PlainHTTP},
+		Summary: "the configuration of NGINX is valid, leads to Keycloak and is the one that runs",
+		Codes:   []probes.Code{ConfigInvalid, StreamMissing, WrongUpstream, RedirectMissing, CSPConflict, RunningStale, PlainHTTP},
 		Every:   time.Minute,
 		Timeout: timeout,
 		Wakes:   wakes,
@@ -61,8 +62,9 @@ func (c Config) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, er
 	if err != nil {
 		return nil, err
 	}
-	found := append(c.stream(ctx, h, config), c.redirect(config)...)
-	return found, ctx.Err()
+	found := slices.Concat(c.stream(ctx, h, config), c.redirect(config))
+	stale, err := running(ctx, h, config)
+	return append(found, stale...), err
 }
 
 // emerg is how NGINX says what it does not like: the message, and in most cases
@@ -97,13 +99,9 @@ func (c Config) invalid(ctx context.Context, h *host.Host, err error) ([]probes.
 
 // stream judges the way from the public port to Keycloak.
 func (c Config) stream(ctx context.Context, h *host.Host, config *nginxconf.Config) []probes.Finding {
-	found := false
 	var out []probes.Finding
-	for _, s := range config.Find("stream", "server") {
-		if !c.listens(s, portTLS) {
-			continue
-		}
-		found = true
+	through := slices.DeleteFunc(config.Find("stream", "server"), func(s nginxconf.Directive) bool { return !edgeconf.On(s, c.Address, portTLS) })
+	for _, s := range through {
 		for _, pass := range s.Find("proxy_pass") {
 			if got := upstream(config, pass); !slices.Equal(got, []string{c.Upstream}) {
 				out = append(out, c.astray(ctx, h, pass, got))
@@ -113,14 +111,43 @@ func (c Config) stream(ctx context.Context, h *host.Host, config *nginxconf.Conf
 			out = append(out, finding(WrongUpstream, s.Pos(), "the public port leads nowhere", "proxy_pass "+c.Upstream, "no proxy_pass"))
 		}
 	}
-	if !found {
-		got := "no such server"
-		for _, s := range config.Find("http", "server") {
-			if c.listens(s, portTLS) {
-				got += "; an http server listens there: " + s.Pos()
-			}
+	ending := slices.DeleteFunc(config.Find("http", "server"), func(s nginxconf.Directive) bool { return !edgeconf.On(s, c.Address, portTLS) })
+	if policies := c.policies(config, ending); len(policies) > 0 {
+		return append(out, policies...)
+	}
+	switch got := "no such server"; {
+	case len(through) == 0:
+		for _, s := range ending {
+			got += "; an http server listens there: " + s.Pos()
 		}
 		out = append(out, finding(StreamMissing, config.Main, "nothing passes port 443 through to Keycloak", "a stream server with listen [::]:443", probes.Clip(got)))
+	case len(ending) > 0: // nginx -t has no objection, and no start would get the port twice
+		out = append(out, finding(ConfigInvalid, ending[0].Pos(), "NGINX could not start: two servers want port 443",
+			"the stream server at "+through[0].Pos()+" alone on port 443", "an http server wants it too"))
+	}
+	return out
+}
+
+// policy is the header in which a page says who may frame it. Browsers obey all
+// that they get, so a second one can only take away from Keycloak's.
+const policy = "Content-Security-Policy"
+
+// policies judges http servers that end TLS in front of Keycloak: what they add
+// to its pages.
+func (c Config) policies(config *nginxconf.Config, ending []nginxconf.Directive) []probes.Finding {
+	var out []probes.Finding
+	for _, s := range ending {
+		for _, front := range edgeconf.Fronts(s, config.Find("http", "upstream"), config.Find("http", "add_header"), c.Upstream) {
+			i := slices.IndexFunc(front.Adds, func(d nginxconf.Directive) bool { return len(d.Args) > 0 && strings.EqualFold(d.Args[0], policy) })
+			if i < 0 {
+				continue
+			}
+			f := finding(CSPConflict, s.Pos(), "NGINX ends TLS in front of Keycloak and puts its own "+policy+" over its pages",
+				"port 443 passed through by a stream server, and Keycloak's own policy alone", probes.Clip(front.Adds[i].String()+"; "+front.String()))
+			f.Evidence[0].Source = front.Adds[i].Pos()
+			out = append(out, f)
+			break
+		}
 	}
 	return out
 }
@@ -168,16 +195,7 @@ func speaksPlain(ctx context.Context, h *host.Host, address string) bool {
 // an upstream block of that name.
 func upstream(config *nginxconf.Config, pass nginxconf.Directive) []string {
 	to := strings.Join(pass.Args, " ")
-	for _, u := range config.Find("stream", "upstream") {
-		if len(u.Args) != 1 || u.Args[0] != to {
-			continue
-		}
-		var servers []string
-		for _, s := range u.Find("server") {
-			if len(s.Args) > 0 && !slices.Contains(s.Args[1:], "down") {
-				servers = append(servers, s.Args[0])
-			}
-		}
+	if servers := edgeconf.Group(config.Find("stream", "upstream"), to); servers != nil {
 		return servers
 	}
 	return []string{to}
@@ -188,7 +206,7 @@ func upstream(config *nginxconf.Config, pass nginxconf.Directive) []string {
 func (c Config) redirect(config *nginxconf.Config) []probes.Finding {
 	at, got := config.Main, "no server listens there"
 	for _, s := range config.Find("http", "server") {
-		if !c.listens(s, portHTTP) {
+		if !edgeconf.On(s, c.Address, portHTTP) {
 			continue
 		}
 		switch {
@@ -228,26 +246,6 @@ func redirects(server nginxconf.Directive) bool {
 	}
 	return slices.ContainsFunc(returns, func(r nginxconf.Directive) bool {
 		return len(r.Args) == 2 && (r.Args[0] == "301" || r.Args[0] == "308") && strings.HasPrefix(r.Args[1], "https://")
-	})
-}
-
-// listens reports whether a server listens on the port at an address that the
-// public one reaches.
-func (c Config) listens(server nginxconf.Directive, port uint16) bool {
-	return slices.ContainsFunc(server.Find("listen"), func(l nginxconf.Directive) bool {
-		if len(l.Args) == 0 {
-			return false
-		}
-		a, err := netip.ParseAddrPort(l.Args[0])
-		if err != nil {
-			// Without a port it is 80.
-			addr, err := netip.ParseAddr(strings.Trim(l.Args[0], "[]"))
-			if err != nil {
-				return false
-			}
-			a = netip.AddrPortFrom(addr, portHTTP)
-		}
-		return a.Port() == port && (a.Addr() == netip.IPv6Unspecified() || a.Addr() == c.Address)
 	})
 }
 

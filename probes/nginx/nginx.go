@@ -21,6 +21,8 @@ const (
 	WrongUpstream   probes.Code = "edge.wrong-upstream"
 	RedirectMissing probes.Code = "edge.redirect-missing"
 	PlainHTTP       probes.Code = "tls.plain-http"
+	CSPConflict     probes.Code = "edge.csp-conflict"
+	RunningStale    probes.Code = "nginx.running-config-stale"
 
 	EdgeRefused probes.Code = "edge.refused"
 	EdgeHung    probes.Code = "edge.hung"

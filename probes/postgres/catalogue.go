@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"watchdog/probes"
@@ -12,19 +13,21 @@ import (
 )
 
 // A Catalogue asks the superuser's tables what Keycloak needs there: its role,
-// with a SCRAM verifier of its password, and its database. It knows what a
-// login can't: a missing role and a wrong password look alike from outside.
+// with a SCRAM verifier of its password, and its database, which the role owns.
+// It knows what a login can't: a missing role and a wrong password look alike
+// from outside, and tables of somebody else's let it in and show it nothing.
 type Catalogue struct {
 	Role, Database string
 	Secret         string // name of the password among the generated secrets
+	Backups        string // directory of the backups: what a lost database is restored from
 }
 
 // Spec implements [probes.Probe].
 func (c Catalogue) Spec() probes.Spec {
 	return probes.Spec{
 		ID:      "postgres.catalogue",
-		Summary: "Keycloak's role, its verifier and its database are there",
-		Codes:   []probes.Code{RoleMissing, RoleNoLogin, VerifierNotSCRAM, PasswordDrift, DatabaseMissing},
+		Summary: "Keycloak's role, its verifier and its database are there, and the one owns the other",
+		Codes:   []probes.Code{RoleMissing, RoleNoLogin, VerifierNotSCRAM, PasswordDrift, DatabaseMissing, NotOwner},
 		Every:   30 * time.Second,
 		Timeout: timeout,
 	}
@@ -50,14 +53,35 @@ func (c Catalogue) Observe(ctx context.Context, h *host.Host) ([]probes.Finding,
 		return nil, err
 	}
 	found, err := c.role(h, roles)
-	if len(databases) == 0 {
-		found = append(found, c.found(DatabaseMissing, c.Database, "database "+c.Database+" is gone",
-			"pg_database", "database "+c.Database, "no row"))
+	switch {
+	case len(databases) == 0:
+		f := c.found(DatabaseMissing, c.Database, "database "+c.Database+" is gone", "pg_database", "database "+c.Database, "no row")
+		f.Evidence = append(f.Evidence, probes.Restore(h, c.Backups))
+		found = append(found, f)
+	case len(roles) > 0:
+		owned, err2 := c.owned(within, h)
+		found, err = append(found, owned...), errors.Join(err, err2)
 	}
 	if len(found) > 0 {
 		return found, nil
 	}
 	return nil, err
+}
+
+// owned judges whose the database and Keycloak's tables are.
+func (c Catalogue) owned(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
+	others, err := h.Strangers(ctx, c.Database, c.Role)
+	if err != nil || len(others) == 0 {
+		return nil, err
+	}
+	var names []string
+	for _, o := range others {
+		names = append(names, o.Name)
+	}
+	f := c.found(NotOwner, c.Database, "database "+c.Database+" or Keycloak's tables in it are not its role's",
+		"pg_database, pg_class", "owner "+c.Role, "owner "+probes.Clip(strings.Join(names, ", ")))
+	f.Evidence[0].Command = "sudo -u postgres psql -d " + c.Database + " -c '\\l' -c '\\dt'"
+	return []probes.Finding{f}, nil
 }
 
 // role judges the role's row; its error means that the password could not be

@@ -136,7 +136,11 @@ func (l Login) judge(ctx context.Context, h *host.Host, connected bool, err erro
 		if code == "" {
 			return nil, fmt.Errorf("log in as %s by %s: %w", l.Role, l.Path, pg)
 		}
-		return l.found(h, code, "the server refuses Keycloak's login by "+string(l.Path), said(pg)), nil
+		found := l.found(h, code, "the server refuses Keycloak's login by "+string(l.Path), said(pg))
+		if code == TooManyConnections {
+			found[0].Evidence = append(found[0].Evidence, holders(ctx, h)...)
+		}
+		return found, nil
 	case refused(err):
 		return l.closed(ctx, h)
 	case silent(ctx, err):

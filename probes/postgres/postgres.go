@@ -38,6 +38,8 @@ const (
 	DatabaseMissing    probes.Code = "postgres.database-missing"
 	VerifierNotSCRAM   probes.Code = "postgres.verifier-not-scram"
 	PasswordDrift      probes.Code = "postgres.password-drift"
+	NotOwner           probes.Code = "postgres.not-owner"
+	MajorMismatch      probes.Code = "postgres.major-mismatch"
 	AuthTrust          probes.Code = "postgres.auth-trust"
 	AuthMD5            probes.Code = "postgres.auth-md5"
 	AuthCleartext      probes.Code = "postgres.auth-cleartext"

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -40,11 +39,6 @@ const subjectServer = "server"
 const connections = `select count(*)::text,
 	(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int)::text
 	from pg_catalog.pg_stat_activity where backend_type = 'client backend'`
-
-// holders names who holds the most connections.
-const holders = `select coalesce(usename, '?') || ' ' || coalesce(nullif(application_name, ''), '?') || ': ' || count(*)
-	from pg_catalog.pg_stat_activity where backend_type = 'client backend'
-	group by usename, application_name order by count(*) desc, usename, application_name limit 5`
 
 // Observe implements [probes.Probe]. A server that starts, stops or recovers
 // means that it could not look.
@@ -94,18 +88,10 @@ func (s Server) judge(ctx context.Context, h *host.Host, err error) ([]probes.Fi
 	return nil, err
 }
 
-// full names who holds the connections, as far as they can be asked for.
 func (s Server) full(ctx context.Context, h *host.Host, got string) []probes.Finding {
-	if rows, err := h.DB.Query(ctx, "postgres", holders); err == nil {
-		var who []string
-		for _, r := range rows {
-			who = append(who, r...)
-		}
-		if len(who) > 0 {
-			got += "; held by " + strings.Join(who, ", ")
-		}
-	}
-	return s.found(h, TooManyConnections, "PostgreSQL has no connection left", probes.Clip(got))
+	found := s.found(h, TooManyConnections, "PostgreSQL has no connection left", got)
+	found[0].Evidence = append(found[0].Evidence, holders(ctx, h)...)
+	return found
 }
 
 func (s Server) found(h *host.Host, code probes.Code, summary, got string) []probes.Finding {
@@ -114,6 +100,6 @@ func (s Server) found(h *host.Host, code probes.Code, summary, got string) []pro
 		Source:  socket,
 		Want:    "an answer to the superuser, and connections left",
 		Got:     got,
-		Command: "sudo -u postgres psql -c 'select usename, application_name, count(*) from pg_stat_activity group by 1, 2'; systemctl status " + h.Facts.Layout.Unit(s.Service),
+		Command: "systemctl status " + h.Facts.Layout.Unit(s.Service) + "; sudo -u postgres psql -c 'select 1'",
 	}}}}
 }

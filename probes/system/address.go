@@ -33,8 +33,7 @@ func (p Address) Spec() probes.Spec {
 }
 
 // Observe implements [probes.Probe]. An address whose uniqueness is still being
-// tested can't be used yet; that takes a second, so that only one that stays so
-// is seen twice.
+// tested can't be used yet; that takes a second or two, so that the rule waits.
 func (p Address) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
 	all, err := h.Net.Addresses(ctx)
 	if err != nil {
@@ -50,20 +49,41 @@ func (p Address) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, e
 			Evidence: []probes.Evidence{{Source: "interfaces", Want: p.Public.String(), Got: worldly(all), Command: "ip -6 addr show scope global"}},
 		}}, nil
 	}
-	a := all[i]
-	got := ""
-	switch {
+	switch a := all[i]; {
 	case a.DADFailed:
-		got = "dadfailed: another machine answers for it"
+		return p.refused(ctx, h, a), nil
 	case a.Tentative:
-		got = "tentative: whether another machine has it is not settled"
-	default:
-		return nil, nil
+		return []probes.Finding{p.unusable(a, "tentative: whether another machine has it is not settled")}, nil
 	}
-	return []probes.Finding{{
+	return nil, nil
+}
+
+// refused tells of an address that another machine had when the kernel asked, and
+// which machine it is if it has it still. As long as it does, trying again is in
+// vain.
+func (p Address) refused(ctx context.Context, h *host.Host, a host.Address) []probes.Finding {
+	f := p.unusable(a, "dadfailed: another machine answered for it")
+	e := probes.Evidence{
+		Source: "neighbour discovery on " + a.Interface, Want: "nobody answers for " + p.Public.String(),
+		Got: "nobody does any more", Command: "journalctl -k -g 'duplicate address'",
+	}
+	switch holder, err := h.Link.Holder(ctx, a.Interface, p.Public); {
+	case err != nil:
+		e.Got = probes.Clip("not known: " + err.Error())
+	case holder != nil:
+		e.Got = "the machine with hardware address " + holder.String() + " does"
+		f.Summary = fmt.Sprintf("%s on %s can't be used: the machine with hardware address %s has it", p.Public, a.Interface, holder)
+		f.Awaits = "the machine with hardware address " + holder.String() + " gives it up"
+	}
+	f.Evidence = append(f.Evidence, e)
+	return []probes.Finding{f}
+}
+
+func (p Address) unusable(a host.Address, got string) probes.Finding {
+	return probes.Finding{
 		Code: AddressDADFailed, Summary: fmt.Sprintf("%s on %s can't be used: duplicate address detection did not pass", p.Public, a.Interface),
 		Evidence: []probes.Evidence{{Source: "interface " + a.Interface, Want: p.Public.String() + " in use", Got: got, Command: "ip -6 addr show dev " + a.Interface}},
-	}}, nil
+	}
 }
 
 // worldly lists the addresses that could be taken for a public one.

@@ -201,8 +201,12 @@ func TestAddress(t *testing.T) {
 			"deprecated": {Host: on(host.Address{Prefix: netip.PrefixFrom(public, 64), Deprecated: true})},
 			"another":    {Host: on(host.Address{Prefix: netip.MustParsePrefix("2a02:8012:bc57:cafe::1/64")}), Want: []string{"host.address-missing"}, Says: []string{"cafe::1/64 on eth0"}},
 			"none":       {Host: on(host.Address{Prefix: netip.MustParsePrefix("fe80::1/64")}), Want: []string{"host.address-missing"}, Says: []string{"no global IPv6 address"}},
-			"duplicate":  {Host: on(host.Address{Prefix: netip.PrefixFrom(public, 64), DADFailed: true, Tentative: true}), Want: []string{"host.address-dad-failed"}, Says: []string{"another machine"}},
-			"tentative":  {Host: on(host.Address{Prefix: netip.PrefixFrom(public, 64), Tentative: true}), Want: []string{"host.address-dad-failed"}, Says: []string{"tentative"}},
+			"duplicate":  {Host: on(host.Address{Prefix: netip.PrefixFrom(public, 64), DADFailed: true, Tentative: true}), Want: []string{"host.address-dad-failed"}, Says: []string{"another machine answered for it", "nobody does any more"}},
+			"held": {
+				Host: append(on(host.Address{Prefix: netip.PrefixFrom(public, 64), DADFailed: true, Tentative: true}), hosttest.Holder(public.String(), "02:00:00:00:00:07")),
+				Want: []string{"host.address-dad-failed"}, Says: []string{`"awaits": "the machine with hardware address 02:00:00:00:00:07 gives it up"`},
+			},
+			"tentative": {Host: on(host.Address{Prefix: netip.PrefixFrom(public, 64), Tentative: true}), Want: []string{"host.address-dad-failed"}, Says: []string{"tentative"}},
 		},
 	}.Run(t)
 }

@@ -1,8 +1,11 @@
 package system
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"watchdog/probes"
@@ -56,6 +59,9 @@ func (p Service) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, e
 	if err != nil {
 		return nil, err
 	}
+	if u.State == host.Failed && u.Result != startLimit && gaveUp(ctx, h, u.Name) {
+		u.Detail, u.Result = strings.TrimPrefix(u.Detail+", start request repeated too quickly", ", "), startLimit
+	}
 	var found []probes.Finding
 	if code, summary := p.state(u, h.Now()); code != "" {
 		found = append(found, p.finding(code, summary, "running", u))
@@ -65,6 +71,35 @@ func (p Service) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, e
 		found = append(found, p.finding(ServiceDisabled, p.Name+" does not start at boot", "enabled", u))
 	}
 	return found, nil
+}
+
+// gaveUp reports whether the manager's last word on a unit that failed is that it
+// does not start it again: of starts by hand in a row nothing but its journal
+// tells (systemd 252 keeps the result of the failure before). One that can't be
+// read says nothing.
+func gaveUp(ctx context.Context, h *host.Host, unit string) bool {
+	journal, err := h.Exec.Run(ctx, "journalctl", "-u", unit, "-o", "json", "-n", "20", "--output-fields", "MESSAGE,_PID", "--no-pager")
+	if err != nil {
+		return false
+	}
+	refused := false
+	for line := range bytes.Lines(journal) {
+		var e struct {
+			Message string `json:"MESSAGE"`
+			PID     string `json:"_PID"`
+		}
+		// What the service itself wrote may be no text; the manager's is.
+		if json.Unmarshal(line, &e) != nil || e.PID != "1" {
+			continue
+		}
+		switch {
+		case strings.HasSuffix(e.Message, "Start request repeated too quickly."):
+			refused = true
+		case strings.HasPrefix(e.Message, "Starting "), strings.HasPrefix(e.Message, "Started "):
+			refused = false
+		}
+	}
+	return refused
 }
 
 // state judges what the unit is doing.

@@ -90,7 +90,9 @@ func (w *Hands) connect(ctx context.Context, database string) (*pgconn.PgConn, e
 		return nil, err
 	}
 	c.Port, c.Database, c.Password = uint16(port), database, ""
-	c.RuntimeParams = map[string]string{"application_name": "watchdog"}
+	// Whoever owns a database may put functions into its schemas that the
+	// superuser would call by mistake.
+	c.RuntimeParams = map[string]string{"application_name": "watchdog", "search_path": "pg_catalog"}
 	c.ConnectTimeout, c.Fallbacks, c.ValidateConnect = 0, nil, nil
 	c.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return w.h.Net.Dial(ctx, "unix", socket)

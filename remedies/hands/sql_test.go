@@ -22,8 +22,8 @@ import (
 )
 
 // cluster starts a PostgreSQL server that maps root to its superuser, and
-// returns hands for a machine that has it.
-func cluster(t *testing.T) *Hands {
+// returns hands for a machine that has it and what else is given.
+func cluster(t *testing.T, with ...hosttest.Option) *Hands {
 	t.Helper()
 	need.Program(t, "/usr/lib/postgresql/*/bin/initdb", "postgresql-15")
 	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
@@ -70,11 +70,18 @@ func cluster(t *testing.T) *Hands {
 		_ = server.Wait()
 	})
 	socket := dir + "/.s.PGSQL.5471"
-	h := hosttest.New(
-		hosttest.File("/etc/postgresql/"+major+"/main/postgresql.conf", "unix_socket_directories = '"+dir+"'\nport = 5471\n"),
+	w := New(hosttest.New(append(with,
+		hosttest.File("/etc/postgresql/"+major+"/main/postgresql.conf", "unix_socket_directories = '"+dir+"'\nport = 5471\ndata_directory = '"+dir+"/data'\n"),
 		hosttest.Serve("unix "+socket, through(socket)),
-	)
-	return New(h, Options{})
+	)...), Options{})
+	for range 200 { // until it accepts
+		if err = w.Exec(t.Context(), "postgres", "select 1"); err == nil {
+			return w
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal(err)
+	return nil
 }
 
 // through serves a connection by passing it on to a real socket.
@@ -93,21 +100,15 @@ func through(socket string) func(net.Conn) {
 func TestExecAndDump(t *testing.T) {
 	w := cluster(t)
 	ctx := t.Context()
-	err := errors.New("not tried")
-	for range 200 { // until it accepts
-		if err = w.Exec(ctx, "postgres", "select 1"); err == nil {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	var err error
 	for _, s := range []string{
 		`create role "key-cloak" login password 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy'`,
 		`create database keycloak owner "key-cloak"`, // not possible in a transaction
 	} {
 		err = errors.Join(err, w.Exec(ctx, "postgres", s))
 	}
-	err = errors.Join(err, w.Exec(ctx, "keycloak", "create table realm (name text)"))
-	err = errors.Join(err, w.Exec(ctx, "keycloak", "insert into realm select $1 || n from generate_series(1, $2::int) n", "breath", 1000))
+	err = errors.Join(err, w.Exec(ctx, "keycloak", "create table public.realm (name text)"))
+	err = errors.Join(err, w.Exec(ctx, "keycloak", "insert into public.realm select $1 || n from generate_series(1, $2::int) n", "breath", 1000))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,8 +94,9 @@ type Engine struct {
 	policy  rules.Policy
 	asked   time.Time // when the policy was
 	started time.Time
-	shown   time.Time // when the newest snapshot was published
-	dirty   bool      // something changed since
+	lost    map[string]string // sources of events, in the last snapshot
+	shown   time.Time         // when the newest snapshot was published
+	dirty   bool              // something changed since
 }
 
 // New makes an engine. attempts are those of earlier runs, oldest first.
@@ -146,6 +147,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.schedule = newSchedule(e.Probes, e.started)
 	defer e.scribe.close()
 	e.listen(ctx)
+	e.policyNow()
 	e.dirty = true
 	e.publish()
 	e.Notify("READY=1")
@@ -249,7 +251,11 @@ func (e *Engine) overdue() error {
 // nextWake is when the loop has to look at something next.
 func (e *Engine) nextWake() time.Time {
 	next := e.schedule.next(e.Host.Now())
-	for _, t := range []time.Time{e.core.Due(), e.work.due()} {
+	times := []time.Time{e.core.Due(), e.work.due()}
+	if len(e.core.Actions) > 0 { // a person may approve, or take off a hold
+		times = append(times, e.asked.Add(askAgain))
+	}
+	for _, t := range times {
 		if !t.IsZero() && t.Before(next) {
 			next = t
 		}

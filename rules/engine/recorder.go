@@ -15,7 +15,7 @@ type recorder struct {
 	recording *rules.Recording // under way, or nil
 	quietFrom time.Time        // since when nothing has been wrong
 	decided   []rules.Action   // of the last turn that was recorded
-	policy    rules.Policy
+	policy    *rules.Policy    // that is recorded
 }
 
 const (
@@ -27,7 +27,11 @@ const (
 )
 
 func newRecorder(e *Engine) *recorder {
-	return &recorder{e: e, incidents: rules.NewIncidents(e.HostName, e.Host.Now(), e.Open)}
+	r := &recorder{e: e, incidents: rules.NewIncidents(e.HostName, e.Host.Now(), e.Open)}
+	for _, in := range r.incidents.Recent { // ended, unless they come back
+		r.write(*in)
+	}
+	return r
 }
 
 // look records one answer. A fault that was not there before begins a recording.
@@ -52,7 +56,7 @@ func (r *recorder) start(now time.Time) {
 		Schema: 1, ID: now.UTC().Format(rules.IDTime), Host: r.e.HostName, Started: now,
 		Order: order, Tells: b.Tells, Calm: b.Calm, Cures: b.Cures, Base: r.e.core.Memory.Base(),
 	}
-	r.decided, r.policy = nil, rules.Policy{}
+	r.decided, r.policy, r.incidents.Recording = nil, nil, r.recording.ID
 }
 
 func (r *recorder) add(l rules.Line) {
@@ -72,7 +76,7 @@ func (r *recorder) add(l rules.Line) {
 func (r *recorder) stop(cut string) {
 	rec := *r.recording
 	rec.Cut = cut
-	r.recording, r.quietFrom = nil, time.Time{}
+	r.recording, r.quietFrom, r.incidents.Recording = nil, time.Time{}, ""
 	r.e.scribe.write("recording", func(l Ledger) error { return l.Recording(rec) })
 }
 
@@ -85,8 +89,8 @@ func (r *recorder) turn(now time.Time, p rules.Policy) {
 		return
 	}
 	t := &rules.Turn{Changed: r.decided == nil || len(r.changed(r.decided)) > 0 || len(r.decided) != len(r.e.core.Actions)}
-	if len(r.recording.Lines) == 0 || !p.Same(r.policy) {
-		t.Policy, r.policy = p.Record(), p
+	if r.policy == nil || !p.Same(*r.policy) {
+		t.Policy, r.policy = p.Record(), &p
 	}
 	if t.Changed {
 		t.Decided = r.e.core.Decisions()
@@ -139,8 +143,5 @@ func (r *recorder) tried(now time.Time, a rules.Attempt, healed []rules.Ref, sin
 }
 
 func (r *recorder) write(in rules.Incident) {
-	if r.recording != nil {
-		in.Recording = r.recording.ID
-	}
 	r.e.scribe.write("incident", func(l Ledger) error { return l.Incident(in) })
 }

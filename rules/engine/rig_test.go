@@ -26,6 +26,7 @@ type world struct {
 	ran    []string
 	hung   map[string]bool // probes that never answer
 	looks  map[string]int
+	awaits string        // what the faults await
 	late   time.Duration // how long it takes a probe to see a fault
 }
 
@@ -71,7 +72,7 @@ func (l look) Observe(ctx context.Context, _ *host.Host) ([]probes.Finding, erro
 	var out []probes.Finding
 	for f, there := range l.w.faults {
 		if there && f.Code == l.code {
-			out = append(out, probes.Finding{Code: f.Code, Subject: f.Subject})
+			out = append(out, probes.Finding{Code: f.Code, Subject: f.Subject, Awaits: l.w.awaits})
 		}
 	}
 	l.w.mu.Unlock()
@@ -145,6 +146,12 @@ func (r *rig) snapshot() Snapshot {
 
 func start(t *testing.T, table []rules.Rule, hold *string, more ...func(*world) []probes.Probe) *rig {
 	t.Helper()
+	return startWith(t, table, hold, func(*Options) {}, more...)
+}
+
+// startWith is start with options of the test's own.
+func startWith(t *testing.T, table []rules.Rule, hold *string, set func(*Options), more ...func(*world) []probes.Probe) *rig {
+	t.Helper()
 	r := &rig{world: &world{faults: map[rules.Ref]bool{}, heals: map[string][]rules.Ref{}, hung: map[string]bool{}, looks: map[string]int{}}}
 	var ps []probes.Probe
 	byID := map[string]remedies.Remedy{}
@@ -161,7 +168,7 @@ func start(t *testing.T, table []rules.Rule, hold *string, more ...func(*world) 
 	for _, m := range more {
 		ps = append(ps, m(r.world)...)
 	}
-	e := New(Options{
+	o := Options{
 		Host: &host.Host{Now: time.Now}, HostName: "idp", Probes: ps, Book: rules.NewBook(table, ps, all),
 		Remedy:  func(id string) remedies.Remedy { return byID[id] },
 		Journal: ledger.Journal{Dir: t.TempDir()},
@@ -185,7 +192,9 @@ func start(t *testing.T, table []rules.Rule, hold *string, more ...func(*world) 
 			defer r.mu.Unlock()
 			r.newest = s
 		},
-	}, nil)
+	}
+	set(&o)
+	e := New(o, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- e.Run(ctx) }()
@@ -217,4 +226,10 @@ func (l slow) Spec() probes.Spec {
 	s := l.look.Spec()
 	s.ID += l.name
 	return s
+}
+
+// cureHash is the hash of a cure's plan.
+func cureHash(id string) string {
+	p, _ := cure{id: id}.Plan(context.Background(), nil)
+	return p.Hash()
 }

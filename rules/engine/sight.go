@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"watchdog/probes"
@@ -9,6 +10,10 @@ import (
 
 // recheck is how soon a finding is looked at again to confirm it.
 const recheck = 250 * time.Millisecond
+
+// awaiting is how often a fault is looked at that awaits somebody else's hand: what
+// that does raises no event, as a rule.
+const awaiting = 5 * time.Second
 
 // take books one result: statistics, what it changes for the core, and who has
 // to look again.
@@ -25,6 +30,9 @@ func (e *Engine) take(r probes.Result) {
 	}
 	if seen.Confirm {
 		e.schedule.hasten(r.Probe, now.Add(recheck))
+	}
+	if slices.ContainsFunc(r.Findings, func(f probes.Finding) bool { return f.Awaits != "" }) {
+		e.schedule.hasten(r.Probe, now.Add(awaiting))
 	}
 	for _, ref := range seen.New {
 		e.Log.Warn("fault seen", "code", string(ref.Code), "subject", ref.Subject, "probe", r.Probe, "summary", summaryOf(r, ref))

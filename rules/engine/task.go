@@ -15,6 +15,10 @@ var errNothing = errors.New("nothing to do: what is wrong is not what this remed
 // errNotNow is what an attempt comes to while somebody else changes the host.
 var errNotNow = errors.New("not now")
 
+// errOutdated is what an attempt comes to when its plan is not the one that was
+// approved.
+var errOutdated = errors.New("the plan is another one by now than the one that was approved")
+
 // A task is one remedy being planned and applied, or put back, beside the loop.
 type task struct {
 	e        *Engine
@@ -57,14 +61,14 @@ func (t *task) apply(ctx context.Context) (remedies.Plan, error) {
 
 // allowed judges what only the plan itself tells.
 func (t *task) allowed(plan remedies.Plan) error {
-	if plan.Empty() || plan.OnlyWaits() {
+	if (plan.Empty() || plan.OnlyWaits()) && !t.e.Journal.Left(plan.Remedy) {
 		return errNothing
 	}
 	if hold := t.e.Policy().Hold; hold != "" { // planning may have taken seconds
 		return fmt.Errorf("%w: %s", errNotNow, hold)
 	}
 	if hash := plan.Hash(); t.approved != "" && t.approved != hash {
-		return fmt.Errorf("%w: the plan is another one by now than the one that was approved", errNotNow)
+		return errOutdated
 	}
 	if t.door || t.e.AtWork == nil {
 		return nil
@@ -105,6 +109,8 @@ func (t *task) End(what string, err error) {
 
 // policyNow is what the people at work allow at this moment.
 func (e *Engine) policyNow() rules.Policy {
+	before := e.policy
 	e.policy, e.asked = e.Policy(), e.Host.Now()
+	e.dirty = e.dirty || !e.policy.Same(before)
 	return e.policy
 }

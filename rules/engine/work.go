@@ -12,12 +12,12 @@ import (
 	"watchdog/rules"
 )
 
-// work is one remedy, from its intent to its proof. The findings that the cause
-// explains are written down first: healed means that they are gone.
+// work is one remedy, from its intent to its proof. The findings that end with
+// the cause are written down first: healed means that they are gone.
 type work struct {
 	attempt   rules.Attempt
 	id        uint64
-	predicted []rules.Ref // the cause itself first, then what it explains
+	predicted []rules.Ref // the cause itself first, then what ends with it
 	askers    []string    // the probes whose word counts as proof
 	above     []string    // those that see whether its users are served
 	blind     []string    // those above that could not look before either
@@ -55,14 +55,14 @@ const proofTime = 45 * time.Second
 
 // begin starts the remedy beside the loop. Its intent is written down first.
 func (e *Engine) begin(ctx context.Context, a rules.Action, d rules.Diagnosis) {
-	now := e.Host.Now()
+	now, ending := e.Host.Now(), e.ending(d)
 	w := &work{
 		attempt: rules.Attempt{
 			Fault: a.Fault, Remedy: a.Remedy, Rung: a.Rung, Outcome: rules.Attempting,
-			Seen: e.core.Memory.Sightings[d.Fault].First, At: now, Explains: d.Explains,
+			Seen: e.core.Memory.Sightings[d.Fault].First, At: now, Explains: ending,
 		},
-		predicted: append([]rules.Ref{d.Fault}, d.Explains...),
-		askers:    e.askers(d),
+		predicted: append([]rules.Ref{d.Fault}, ending...),
+		askers:    e.askers(d, ending),
 		above:     e.Book.Above(d.Fault),
 	}
 	// Those that tell nothing while a remedy is at work can't vouch for it.
@@ -90,11 +90,22 @@ func (e *Engine) begin(ctx context.Context, a rules.Action, d rules.Diagnosis) {
 	}()
 }
 
-// askers lists the probes that found the cause or one of its symptoms.
-func (e *Engine) askers(d rules.Diagnosis) []string {
+// ending lists what a cause explains and what goes with it.
+func (e *Engine) ending(d rules.Diagnosis) []rules.Ref {
+	var out []rules.Ref
+	for _, other := range e.core.Diagnoses {
+		if slices.Contains(d.Explains, other.Fault) && !slices.Contains(other.Outlasts, d.Fault) {
+			out = append(out, other.Fault)
+		}
+	}
+	return out
+}
+
+// askers lists the probes that found the cause or what ends with it.
+func (e *Engine) askers(d rules.Diagnosis, ending []rules.Ref) []string {
 	out := slices.Clone(d.Probes)
 	for _, other := range e.core.Diagnoses {
-		if !slices.Contains(d.Explains, other.Fault) {
+		if !slices.Contains(ending, other.Fault) {
 			continue
 		}
 		for _, p := range other.Probes {
@@ -120,6 +131,8 @@ func (e *Engine) tookEffect(a applied) {
 		e.end(rules.Unproved, "the fault stayed; put back what was changed")
 	case errors.Is(a.err, errNothing):
 		e.end(rules.Unneeded, a.err.Error())
+	case errors.Is(a.err, errOutdated):
+		e.end(rules.Outdated, a.err.Error())
 	case errors.Is(a.err, errNotNow), !errors.Is(a.err, remedies.ErrNotBack) &&
 		(errors.Is(a.err, remedies.ErrStale) || errors.Is(a.err, remedies.ErrBusy)):
 		e.end(rules.PutOff, a.err.Error())
@@ -192,7 +205,7 @@ func (e *Engine) evidence() (missing string, left []rules.Ref) {
 		for _, f := range r.Findings {
 			ref := rules.On(f.Code, f.Subject)
 			predicted := slices.Contains(w.predicted, ref)
-			if !predicted && (!above || elsewhere[ref] || !e.Book.Explains(w.attempt.Fault, ref)) {
+			if !predicted && (!above || elsewhere[ref] || !e.Book.Ends(w.attempt.Fault, ref)) {
 				continue
 			}
 			if !r.At.Before(w.since) {
@@ -236,7 +249,7 @@ func (e *Engine) end(o rules.Outcome, detail string) {
 	a, id := w.attempt, w.id
 	switch {
 	case id == 0: // nothing was written down
-	case o == rules.PutOff:
+	case o == rules.PutOff, o == rules.Outdated:
 		e.scribe.write("outcome", func(l Ledger) error { return l.Forget(id) })
 	default:
 		e.scribe.write("outcome", func(l Ledger) error { return l.End(id, a) })

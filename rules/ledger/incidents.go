@@ -88,7 +88,11 @@ func (l *Ledger) keep(bucket []byte, id string, data []byte, most int) error {
 func (l *Ledger) Incidents(since time.Time) ([]rules.Incident, error) {
 	out := []rules.Incident{}
 	err := l.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(incidents).ForEach(func(k, v []byte) error {
+		b := tx.Bucket(incidents)
+		if b == nil { // an earlier version's, which can only be read
+			return nil
+		}
+		return b.ForEach(func(k, v []byte) error {
 			var in rules.Incident
 			if err := json.Unmarshal(v, &in); err != nil {
 				return fmt.Errorf("incident %s: %w", k, err)
@@ -105,24 +109,39 @@ func (l *Ledger) Incidents(since time.Time) ([]rules.Incident, error) {
 	return out, nil
 }
 
+// RecordingMost bounds a recording, as JSON and in bytes.
+const RecordingMost = 64 << 20
+
 // ReadRecording returns a recording by its ID, as JSON; nothing when there is none.
 func (l *Ledger) ReadRecording(id string) ([]byte, error) {
-	var out []byte
-	err := l.db.View(func(tx *bbolt.Tx) error {
-		data := tx.Bucket(recordings).Get([]byte(id))
-		if data == nil {
+	var packed, out []byte
+	err := guarded(func() error {
+		return l.db.View(func(tx *bbolt.Tx) error {
+			if b := tx.Bucket(recordings); b != nil {
+				packed = bytes.Clone(b.Get([]byte(id)))
+			}
 			return nil
-		}
-		z, err := gzip.NewReader(bytes.NewReader(data))
-		if err == nil {
-			out, err = io.ReadAll(z)
-		}
-		return err
+		})
 	})
+	if err == nil && packed != nil {
+		out, err = unpack(packed)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read recording %s: %w", id, err)
 	}
 	return out, nil
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	out, err := io.ReadAll(io.LimitReader(z, RecordingMost+1))
+	if err == nil && len(out) > RecordingMost {
+		err = fmt.Errorf("it is larger than %d MiB", RecordingMost>>20)
+	}
+	return out, err
 }
 
 // forgetOld drops the incidents and recordings that are older than is kept.

@@ -17,13 +17,21 @@ type site struct {
 	file, running string
 	restarts      int
 	die           string // where the process dies: "edit", "effect"
+	risk          remedies.Risk
+	stubborn      bool // what was written can't be taken back
+	only          bool // there is nothing to do but to restart
 }
 
 type remedy struct{ s *site }
 
-func (r remedy) Spec() remedies.Spec { return remedies.Spec{ID: "nginx.conf", Timeout: time.Minute} }
+func (r remedy) Spec() remedies.Spec {
+	return remedies.Spec{ID: "nginx.conf", Timeout: time.Minute, Risk: r.s.risk}
+}
 
 func (r remedy) Plan(context.Context, *host.Host) (remedies.Plan, error) {
+	if r.s.only {
+		return remedies.Plan{Effects: []remedies.Effect{remedies.Do{Verb: remedies.Restart, Unit: "nginx.service"}}}, nil
+	}
 	if r.s.file == "new" {
 		return remedies.Plan{}, nil
 	}
@@ -46,7 +54,13 @@ func (c change) Do(context.Context, remedies.Hands) error {
 	return nil
 }
 
-func (c change) Undo(context.Context, remedies.Hands) error { c.s.file = "old"; return nil }
+func (c change) Undo(context.Context, remedies.Hands) error {
+	if c.s.stubborn {
+		return errors.New("stubborn")
+	}
+	c.s.file = "old"
+	return nil
+}
 
 // hands restart the one service.
 type hands struct {
@@ -62,22 +76,23 @@ func (h hands) Service(context.Context, string, remedies.Verb) error {
 	return nil
 }
 
-type units struct{}
+// units run, and tell of their restarts.
+type units struct{ s *site }
 
-func (units) Unit(context.Context, string) (host.Unit, error) {
-	return host.Unit{State: host.Running}, nil
+func (u units) Unit(context.Context, string) (host.Unit, error) {
+	return host.Unit{State: host.Running, Starts: uint64(1 + u.s.restarts)}, nil
 }
 
 // run plans and applies once, as install does; a panic stands for kill -9.
 func run(t *testing.T, j Journal, s *site) (killed bool) {
 	t.Helper()
 	defer func() { killed = recover() != nil }()
-	h := &host.Host{Init: units{}}
+	h := &host.Host{Init: units{s}}
 	p, err := j.Plan(t.Context(), remedy{s}, h)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Empty() {
+	if p.Empty() && !j.Left(p.Remedy) {
 		return false
 	}
 	if err := j.Apply(t.Context(), p, hands{s: s}, h, nil); err != nil {
@@ -94,10 +109,16 @@ func TestWhatAKilledRunLeftIsFinishedByTheNext(t *testing.T) {
 			if !run(t, j, s) {
 				t.Fatal("was not killed")
 			}
+			if e, err := j.read("nginx.conf"); err != nil || e == nil || e.Writer.PID != os.Getpid() {
+				t.Fatalf("left %+v, %v; want its writer", e, err)
+			}
 			s.die = ""
 			run(t, j, s)
 			if s.file != "new" || s.running != "new" || s.restarts != 1 {
 				t.Errorf("after the next run: %+v", *s)
+			}
+			if j.Left("nginx.conf") {
+				t.Error("what was finished is still left")
 			}
 			run(t, j, s)
 			if s.restarts != 1 {
@@ -110,12 +131,12 @@ func TestWhatAKilledRunLeftIsFinishedByTheNext(t *testing.T) {
 func TestAFailedPlanLeavesNoJournal(t *testing.T) {
 	j := NewJournal(t.TempDir())
 	s := &site{file: "old", running: "old"}
-	p, err := j.Plan(t.Context(), remedy{s}, &host.Host{Init: units{}})
+	p, err := j.Plan(t.Context(), remedy{s}, &host.Host{Init: units{s}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.Gates = []remedies.Gate{no{}}
-	if err := j.Apply(t.Context(), p, hands{s: s}, &host.Host{Init: units{}}, nil); err == nil {
+	if err := j.Apply(t.Context(), p, hands{s: s}, &host.Host{Init: units{s}}, nil); err == nil {
 		t.Fatal("the gate was passed")
 	}
 	if s.file != "old" {

@@ -7,17 +7,23 @@
 // are:
 //
 //	want   key: value lines, see below
+//	before brings the host to where the fault can befall it, well as it is, under
+//	       the kill switch; left out as a rule
 //	break  a shell script that breaks the host, run as root inside it; the
 //	       engine is stopped meanwhile, for 20 seconds at most
 //	settle waits until the fault is all there is to see, where breaking takes a
 //	       while; left out where it does not
 //	fix    what a person would type: the bare fix that healing is timed against
 //	ready  a shell script that succeeds when users are served again
+//	after  takes away what a drill leaves on purpose, when it is over
 //	free   ends what keeps the program from healing: for mode release
+//	meanwhile
+//	       breaks something else while the cause stands, in mode report: that is
+//	       to be healed all the same
 //	outside, outside-fix
 //	       lab verbs, one a line, for what breaks outside of the host: "dns set
 //	       idp A 192.0.2.1", "dns unset idp AAAA", "dns mode timeout", "net cut
-//	       idp --port 53", "net join|pull|plug idp", "exec homer -- COMMAND".
+//	       idp --port 53", "net join|pull|plug|claim|yield idp", "exec homer -- COMMAND".
 //	       outside is run after break, outside-fix before fix and after free
 //
 // The keys of want:
@@ -29,14 +35,22 @@
 //	says: TEXT            what diagnose has to say of the cause, in its summary,
 //	                      evidence or fix, or status of what is done about it;
 //	                      $(COMMAND) in it is what the host's shell makes of it
+//	meanwhile: CODE [SUBJECT]
+//	                      the fault that the file meanwhile makes
 //	restarts: SERVICE…    the services that the row lets be restarted
 //	changes: PATH…        below which files may be otherwise than before
-//	acts: N, acts: N-M    how many attempts are right: 1 when left out, in mode
-//	                      report 0. Of several, the last one has to heal
+//	then: CODE [SUBJECT]  what the cause explains and does not end with it: healed
+//	                      next, by an attempt of its own
+//	acts: N, acts: N-M    how many attempts are right: when left out one for the
+//	                      cause and one for each then, in mode report 0. Of
+//	                      several, the last one has to heal
 //	action: KIND          what the engine has to have come to where a person is
 //	                      waited for: ask in mode ask, report in the others when
 //	                      left out. Before it has given up ("gave up") it will have
 //	                      acted, on a fault that came back each time
+//	needs: drill build    what is broken is made up by code that only programs
+//	                      built with -tags drill have; on others the drill can't
+//	                      be run, and says so
 //	engine: restarts      the engine itself may end and be started again: it is
 //	                      not stopped for break, which may kill it
 package scenarios
@@ -65,6 +79,8 @@ type Scenario struct {
 	Prose string
 	Host  string    // the host it breaks: "idp"
 	Cause rules.Ref // the one cause that has to be named ("cause: CODE SUBJECT")
+	// Then lists what is healed after the cause: it does not end with it.
+	Then []rules.Ref
 	// Restarts lists the services that healing may restart; all others keep
 	// running as they are.
 	Restarts []string
@@ -79,10 +95,16 @@ type Scenario struct {
 	// Action is what the engine has to come to by itself, in a mode that waits
 	// for a person.
 	Action rules.Kind
+	// DrillBuild says that the program in the host has to be built for drills.
+	DrillBuild bool
 	// EngineRestarts says that the engine itself may end and be started again.
 	EngineRestarts bool
 
-	Break, Settle, Fix, Ready, Free string
+	// Besides is another fault, that Meanwhile makes: it is to be healed while the
+	// cause stands.
+	Besides rules.Ref
+
+	Before, Break, Settle, Fix, Ready, Free, Meanwhile, After string
 	// Outside and OutsideFix are lab verbs.
 	Outside, OutsideFix []string
 }
@@ -129,7 +151,7 @@ func All() ([]Scenario, error) {
 func Parse(id string, data []byte) (Scenario, error) {
 	ar := txtar.Parse(data)
 	s := Scenario{ID: id, Prose: strings.TrimSpace(string(ar.Comment)), Mode: Heal}
-	parts := map[string]*string{"break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready, "free": &s.Free}
+	parts := map[string]*string{"before": &s.Before, "break": &s.Break, "settle": &s.Settle, "fix": &s.Fix, "ready": &s.Ready, "free": &s.Free, "meanwhile": &s.Meanwhile, "after": &s.After}
 	verbs := map[string]*[]string{"outside": &s.Outside, "outside-fix": &s.OutsideFix}
 	want := ""
 	for _, f := range ar.Files {
@@ -161,6 +183,7 @@ func (s Scenario) complete() error {
 		"fix or outside-fix":  blank(s.Fix) && len(s.OutsideFix) == 0,
 		"ready":               blank(s.Ready),
 		"free or outside-fix": s.Mode == Release && blank(s.Free) && len(s.OutsideFix) == 0,
+		"meanwhile, file and key, in mode report": blank(s.Meanwhile) != (s.Besides.Code == "") || !blank(s.Meanwhile) && s.Mode != Report,
 	} {
 		if missing {
 			return fmt.Errorf("scenario %s: no %s", s.ID, name)
@@ -173,14 +196,12 @@ func blank(text string) bool { return strings.TrimSpace(text) == "" }
 
 func (s *Scenario) want(text string) error {
 	keys := map[string]func(value string) bool{
-		"host": func(v string) bool { s.Host = v; return v != "" },
-		"cause": func(v string) bool {
-			code, subject, _ := strings.Cut(v, " ")
-			s.Cause = rules.On(probes.Code(code), subject)
-			return code != ""
-		},
-		"restarts": func(v string) bool { s.Restarts = strings.Fields(v); return true },
-		"changes":  func(v string) bool { s.Changes = strings.Fields(v); return true },
+		"host":      func(v string) bool { s.Host = v; return v != "" },
+		"cause":     func(v string) bool { s.Cause = ref(v); return s.Cause.Code != "" },
+		"then":      func(v string) bool { s.Then = append(s.Then, ref(v)); return v != "" },
+		"meanwhile": func(v string) bool { s.Besides = ref(v); return v != "" },
+		"restarts":  func(v string) bool { s.Restarts = strings.Fields(v); return true },
+		"changes":   func(v string) bool { s.Changes = strings.Fields(v); return true },
 		"mode": func(v string) bool {
 			s.Mode = Mode(v)
 			return slices.Contains([]Mode{Heal, Report, Ask, Release}, s.Mode)
@@ -188,6 +209,7 @@ func (s *Scenario) want(text string) error {
 		"says":   func(v string) bool { s.Says = append(s.Says, v); return v != "" },
 		"acts":   func(v string) (ok bool) { s.Acts, ok = readRange(v); return ok },
 		"action": func(v string) bool { s.Action = rules.Kind(v); return slices.Contains(waiting, s.Action) },
+		"needs":  func(v string) bool { s.DrillBuild = true; return v == "drill build" },
 		"engine": func(v string) bool { s.EngineRestarts = true; return v == "restarts" },
 	}
 	given := map[string]bool{}
@@ -197,7 +219,7 @@ func (s *Scenario) want(text string) error {
 		}
 		key, value, _ := strings.Cut(line, ":")
 		read := keys[key]
-		if read == nil || given[key] && key != "says" || !read(strings.TrimSpace(value)) {
+		if read == nil || given[key] && key != "says" && key != "then" || !read(strings.TrimSpace(value)) {
 			return fmt.Errorf("want: cannot read %q", line)
 		}
 		given[key] = true
@@ -218,7 +240,7 @@ var waiting = []rules.Kind{rules.Report, rules.Asking, rules.GaveUp, rules.Hold,
 // defaults fills in what was not given.
 func (s *Scenario) defaults(given map[string]bool) {
 	if !given["acts"] && s.Mode != Report {
-		s.Acts = Range{1, 1}
+		s.Acts = Range{1 + len(s.Then), 1 + len(s.Then)}
 	}
 	switch {
 	case given["action"]:
@@ -227,6 +249,12 @@ func (s *Scenario) defaults(given map[string]bool) {
 	case s.Mode != Heal:
 		s.Action = rules.Report
 	}
+}
+
+// ref reads "CODE SUBJECT", or "CODE" alone.
+func ref(text string) rules.Ref {
+	code, subject, _ := strings.Cut(text, " ")
+	return rules.On(probes.Code(code), subject)
 }
 
 // readRange reads "3" and "1-6".

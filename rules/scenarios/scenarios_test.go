@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,6 +26,14 @@ func TestScenarios(t *testing.T) {
 		}
 		if len(r.Remedies) == 0 && (s.Mode == Heal || s.Mode == Ask) {
 			t.Errorf("%s: is to be healed, and %s has no remedy", s.ID, s.Cause)
+		}
+		for _, then := range s.Then {
+			if len(rows[string(then.Code)].Remedies) == 0 {
+				t.Errorf("%s: %s is to be healed next, and has no remedy", s.ID, then)
+			}
+		}
+		if s.Besides.Code != "" && len(rows[string(s.Besides.Code)].Remedies) == 0 {
+			t.Errorf("%s: %s is to be healed meanwhile, and has no remedy", s.ID, s.Besides)
 		}
 		if len(s.Prose) < 20 {
 			t.Errorf("%s: says nothing for people", s.ID)
@@ -68,6 +77,26 @@ func TestParseRefusesWant(t *testing.T) {
 	} {
 		if s, err := Parse("x", text(more)); err == nil {
 			t.Errorf("%q: accepted as %+v", more, s)
+		}
+	}
+}
+
+func TestThen(t *testing.T) {
+	s, err := Parse("x", []byte("prose\n-- want --\nhost: idp\ncause: a.b\nthen: c.d x y\nthen: e.f\n-- break --\nx\n-- fix --\nx\n-- ready --\nx\n"))
+	if err != nil || len(s.Then) != 2 || s.Then[0] != rules.On("c.d", "x y") || s.Acts != (Range{3, 3}) {
+		t.Errorf("read %+v, %v", s, err)
+	}
+}
+
+func TestMeanwhile(t *testing.T) {
+	const good = "prose\n-- want --\nhost: idp\ncause: a.b\nmode: report\nmeanwhile: c.d x\n-- break --\nx\n-- fix --\nx\n-- ready --\nx\n-- meanwhile --\ny\n"
+	s, err := Parse("x", []byte(good))
+	if err != nil || s.Besides != rules.On("c.d", "x") || s.Meanwhile != "y\n" {
+		t.Errorf("read %+v, %v", s, err)
+	}
+	for _, cut := range []string{"mode: report\n", "meanwhile: c.d x\n", "-- meanwhile --\ny\n"} {
+		if _, err := Parse("x", []byte(strings.Replace(good, cut, "", 1))); err == nil {
+			t.Errorf("accepted without %q", cut)
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"watchdog/packaging/lab"
@@ -92,16 +93,27 @@ func (r *Runner) Run(ctx context.Context, s scenarios.Scenario) (Score, error) {
 	if !score.Passed() {
 		err = errors.Join(err, r.restore(ctx, s, broke))
 	}
+	if broke && s.After != "" {
+		if _, over := r.sh(context.WithoutCancel(ctx), s.Host, s.After); over != nil {
+			err = errors.Join(err, fmt.Errorf("drill %s: after it: %w", s.ID, over))
+		}
+	}
 	return score, err
 }
 
 // run runs the passes of a drill, and reports whether the host may have been
 // broken by it.
 func (r *Runner) run(ctx context.Context, s scenarios.Scenario, score *Score) (broke bool, err error) {
+	if err := r.able(ctx, s); err != nil {
+		return false, err
+	}
 	if err := r.prepare(ctx, s.Host); err != nil {
 		return false, fmt.Errorf("before it: %w", err)
 	}
 	if s.Mode == scenarios.Heal || s.Mode == scenarios.Ask {
+		if err := r.before(ctx, s); err != nil {
+			return true, err
+		}
 		if err := r.bare(ctx, s, score); err != nil {
 			return true, fmt.Errorf("bare fix: %w", err)
 		}
@@ -109,7 +121,22 @@ func (r *Runner) run(ctx context.Context, s scenarios.Scenario, score *Score) (b
 			return true, fmt.Errorf("after the bare fix: %w", err)
 		}
 	}
+	if err := r.before(ctx, s); err != nil {
+		return true, err
+	}
 	return true, r.free(ctx, s, score)
+}
+
+// able reports why the program in the host can't do what the drill needs of it.
+func (r *Runner) able(ctx context.Context, s scenarios.Scenario) error {
+	if !s.DrillBuild {
+		return nil
+	}
+	out, err := r.sh(ctx, s.Host, "watchdog version")
+	if err == nil && !strings.Contains(string(out), "drill build") {
+		err = fmt.Errorf("it needs a drill build, and the program in %s is none: bring the lab up with one made by go build -tags drill", s.Host)
+	}
+	return err
 }
 
 // prepare waits until the host is well, and gives back what the engine has spent

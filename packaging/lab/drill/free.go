@@ -46,6 +46,9 @@ func (r *Runner) free(ctx context.Context, s scenarios.Scenario, score *Score) e
 		}
 	}
 	if s.Mode == scenarios.Report {
+		if err := r.meanwhile(ctx, p); err != nil || !score.Passed() {
+			return err
+		}
 		err = r.mended(ctx, p)
 	} else {
 		err = r.healed(ctx, p)
@@ -172,7 +175,7 @@ func (p *pass) judge(attempts []rules.Attempt) {
 		switch {
 		case !p.mayActOn(a.Fault):
 			score.wrong("acted on %s (%s, %s)", a.Fault, a.Remedy, a.Outcome)
-		case a.Outcome != rules.Healed && (last || p.Acts.Most <= 1):
+		case a.Outcome != rules.Healed && (last || p.Acts.Most <= 1+len(p.Then)):
 			score.wrong("an attempt by %s %s: %s", a.Remedy, a.Outcome, a.Detail)
 		}
 	}
@@ -195,9 +198,11 @@ func (p *pass) book(attempts []rules.Attempt) {
 }
 
 // mayActOn reports whether an attempt against fault is the row's: against its
-// cause, or, where something stood in the way, against what that explained.
+// cause, against what does not end with that, or, where something stood in the
+// way, against what that explained.
 func (p *pass) mayActOn(fault rules.Ref) bool {
-	return matches(p.Cause, fault) || p.Mode == scenarios.Release && slices.Contains(p.explained, fault)
+	then := slices.ContainsFunc(p.Then, func(want rules.Ref) bool { return matches(want, fault) })
+	return matches(p.Cause, fault) || then || p.Mode == scenarios.Release && slices.Contains(p.explained, fault)
 }
 
 func wanted(n scenarios.Range) string {

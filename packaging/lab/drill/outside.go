@@ -53,6 +53,10 @@ func readVerb(line string) (verb, error) {
 		return func(_ context.Context, r *Runner) error { return r.Lab.Pull(words[2]) }, nil
 	case is("net", "plug", 1, 1):
 		return func(_ context.Context, r *Runner) error { return r.Lab.Plug(words[2]) }, nil
+	case is("net", "claim", 1, 1):
+		return func(_ context.Context, r *Runner) error { return r.Lab.Claim(words[2]) }, nil
+	case is("net", "yield", 1, 1):
+		return func(_ context.Context, r *Runner) error { return r.Lab.Yield(words[2]) }, nil
 	case len(words) > 3 && words[0] == "exec" && words[2] == "--":
 		_, script, _ := strings.Cut(line, " -- ")
 		return func(ctx context.Context, r *Runner) error {

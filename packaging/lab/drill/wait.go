@@ -189,6 +189,7 @@ func (p *pass) actedBeyond(snap engine.Snapshot, most int) bool {
 	if snap.Healing != nil {
 		attempts = append(attempts, *snap.Healing)
 	}
+	attempts = slices.DeleteFunc(attempts, p.besides)
 	for i, a := range attempts {
 		if i >= most || !matches(p.Cause, a.Fault) {
 			p.score.wrong("acted on %s (%s, %s)", a.Fault, a.Remedy, a.Outcome)

@@ -1,6 +1,9 @@
 package hosttest
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io/fs"
 	"path"
 	"slices"
@@ -64,6 +67,20 @@ func (f files) ReadDir(name string) ([]string, error) {
 	return names, nil
 }
 
+func (f files) Size(name string) (int64, error) {
+	data, err := f.ReadFile(name)
+	return int64(len(data)), err
+}
+
+func (f files) SHA256(ctx context.Context, name string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	data, err := f.ReadFile(name)
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), err
+}
+
 func (f files) Usage(name string) (host.Usage, error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
@@ -74,7 +91,7 @@ func (f files) Usage(name string) (host.Usage, error) {
 	if f.m.nodes[real] == nil {
 		return host.Usage{}, &fs.PathError{Op: "statfs", Path: name, Err: fs.ErrNotExist}
 	}
-	best, u := "", host.Usage{Size: 100 << 30, Free: 50 << 30, Files: 1 << 20, Spare: 1 << 19}
+	best, u := "", host.Usage{Size: 100 << 30, Free: 50 << 30, RootFree: 55 << 30, Files: 1 << 20, Spare: 1 << 19}
 	for p, v := range f.m.usage {
 		if below(real, p) && len(p) > len(best) {
 			best, u = p, v

@@ -46,7 +46,11 @@ func (m *Machine) Host() *host.Host {
 	for _, f := range m.facts {
 		f(&facts)
 	}
-	m.host = &host.Host{FS: files{m}, Init: units{m}, Net: network{m}, DB: database{m}, Exec: commands{m}, Now: m.Now, Facts: facts}
+	m.host = &host.Host{FS: files{m}, Init: units{m}, Net: network{m}, Link: network{m}, DB: database{m}, Exec: commands{m}, Now: m.Now, Facts: facts}
+	if m.vitals != nil {
+		v := *m.vitals
+		m.host.Vitals = func() host.Vitals { return v }
+	}
 	return m.host
 }
 
@@ -62,6 +66,9 @@ func Facts(f func(*host.Facts)) Option {
 
 // Clock sets the time.
 func Clock(now time.Time) Option { return func(m *Machine) { m.now = now } }
+
+// Vitals lets a daemon run on the host that says this of itself.
+func Vitals(v host.Vitals) Option { return func(m *Machine) { m.vitals = &v } }
 
 // Node makes up anything in the file system. What its path lacks is made, owned
 // by root, 0755.

@@ -3,6 +3,8 @@ package hosttest
 import (
 	"io/fs"
 	"maps"
+	"net"
+	"net/netip"
 	"path"
 	"sync"
 	"time"
@@ -16,6 +18,7 @@ type Machine struct {
 	mu         sync.Mutex
 	host       *host.Host
 	facts      []func(*host.Facts)
+	vitals     *host.Vitals
 	now        time.Time
 	nodes      map[string]*host.Node
 	unreadable map[string]error
@@ -24,6 +27,7 @@ type Machine struct {
 	servers    map[string]server
 	listeners  []host.Listener
 	addresses  []host.Address
+	holders    map[netip.Addr]net.HardwareAddr
 	queries    map[string]Query
 	commands   map[string]Command
 	blind      error
@@ -40,6 +44,7 @@ func NewMachine(opts ...Option) *Machine {
 		usage:      map[string]host.Usage{},
 		units:      map[string]host.Unit{},
 		servers:    map[string]server{},
+		holders:    map[netip.Addr]net.HardwareAddr{},
 		queries:    map[string]Query{},
 		commands:   map[string]Command{},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"syscall"
@@ -94,6 +95,28 @@ func (n network) Addresses(ctx context.Context) ([]host.Address, error) {
 		return nil, n.m.blind
 	}
 	return slices.Clone(n.m.addresses), ctx.Err()
+}
+
+// Holder lets another machine of the link answer for addr; with no hardware
+// address nobody does any more.
+func Holder(addr, mac string) Option {
+	a, hw := netip.MustParseAddr(addr), net.HardwareAddr(nil)
+	if mac != "" {
+		var err error
+		if hw, err = net.ParseMAC(mac); err != nil {
+			panic(fmt.Sprintf("hosttest: %v", err))
+		}
+	}
+	return func(m *Machine) { m.holders[a] = hw }
+}
+
+func (n network) Holder(ctx context.Context, _ string, addr netip.Addr) (net.HardwareAddr, error) {
+	n.m.mu.Lock()
+	defer n.m.mu.Unlock()
+	if n.m.blind != nil {
+		return nil, n.m.blind
+	}
+	return n.m.holders[addr], ctx.Err()
 }
 
 // endpoint is the address of a made-up server.
