@@ -97,8 +97,10 @@ func (s adminAccess) Done(ctx context.Context, h *host.Host) (bool, error) {
 }
 
 // works reports whether the service account gets in, to a realm that is
-// enabled. Any refusal counts as no; no answer is an error.
+// enabled. Any refusal counts as no; no answer is an error. It asks with a new
+// token: one that was kept is good for the roles that the account once had.
 func (s adminAccess) works(ctx context.Context, h *host.Host) (bool, error) {
+	h.AdminForget(s.service)
 	var realm struct{ Enabled bool }
 	err := h.AdminGet(ctx, s.service, url.PathEscape(s.Realm.Name), &realm)
 	if status := host.AdminStatus(err); status >= 400 && status < 500 {
@@ -170,14 +172,12 @@ func (s adminAccess) account(ctx context.Context, h *host.Host, master masterRea
 	if err := master.realm(ctx, s.Realm); err != nil {
 		return err
 	}
-	h.AdminForget(s.service)
 	if works, err := s.works(ctx, h); works || err != nil {
 		return err
 	}
 	if err := master.serviceAccount(ctx, s.Realm, s.service); err != nil {
 		return err
 	}
-	h.AdminForget(s.service)
 	works, err := s.works(ctx, h)
 	if err == nil && !works {
 		err = fmt.Errorf("make service account %s: it was made and is refused", s.service.Client)
