@@ -97,8 +97,10 @@ func (s adminAccess) Done(ctx context.Context, h *host.Host) (bool, error) {
 }
 
 // works reports whether the service account gets in, to a realm that is
-// enabled. Any refusal counts as no; no answer is an error.
+// enabled. Any refusal counts as no; no answer is an error. It asks with a new
+// token: one that was kept is good for the roles that the account once had.
 func (s adminAccess) works(ctx context.Context, h *host.Host) (bool, error) {
+	h.AdminForget(s.service)
 	var realm struct{ Enabled bool }
 	err := h.AdminGet(ctx, s.service, url.PathEscape(s.Realm.Name), &realm)
 	if status := host.AdminStatus(err); status >= 400 && status < 500 {
@@ -110,12 +112,13 @@ func (s adminAccess) works(ctx context.Context, h *host.Host) (bool, error) {
 	return realm.Enabled, nil
 }
 
-// temporaryQuery counts the identities in master that a bootstrap made. It is
+// temporaryQuery counts the identities in master that a bootstrap made, its tables
+// named in full as for every session of the superuser. It is
 // the marks of Keycloak 26 and later.
-const temporaryQuery = `select 1 from realm r where r.name = 'master' and (
-	exists (select from user_entity u join user_attribute a on a.user_id = u.id
+const temporaryQuery = `select 1 from public.realm r where r.name = 'master' and (
+	exists (select from public.user_entity u join public.user_attribute a on a.user_id = u.id
 		where u.realm_id = r.id and a.name = 'is_temporary_admin' and a.value = 'true') or
-	exists (select from client c join client_attributes a on a.client_id = c.id
+	exists (select from public.client c join public.client_attributes a on a.client_id = c.id
 		where c.realm_id = r.id and a.name = 'is_temporary_admin' and a.value = 'true'))`
 
 // temporaries reports whether there are temporary administrators in master,
@@ -169,14 +172,12 @@ func (s adminAccess) account(ctx context.Context, h *host.Host, master masterRea
 	if err := master.realm(ctx, s.Realm); err != nil {
 		return err
 	}
-	h.AdminForget(s.service)
 	if works, err := s.works(ctx, h); works || err != nil {
 		return err
 	}
 	if err := master.serviceAccount(ctx, s.Realm, s.service); err != nil {
 		return err
 	}
-	h.AdminForget(s.service)
 	works, err := s.works(ctx, h)
 	if err == nil && !works {
 		err = fmt.Errorf("make service account %s: it was made and is refused", s.service.Client)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,10 +65,10 @@ func kcSite(t *testing.T) (*remedytest.Machine, *fakeKeycloak) {
 // bearer is the strongest token that anybody could get.
 func (k *fakeKeycloak) bearer() (token string) {
 	k.change(func() {
-		token = "Bearer breath/watchdog"
+		token = "Bearer " + k.token("breath", "watchdog")
 		for _, c := range k.Realms["master"].Clients {
 			if c["attributes"] != nil {
-				token = "Bearer master/" + c["clientId"].(string)
+				token = "Bearer " + k.token("master", c["clientId"].(string))
 			}
 		}
 	})
@@ -104,8 +105,8 @@ func kcProper(t *testing.T, k *fakeKeycloak) {
 		if len(master.Users) != 1 || master.Users[0]["username"] != "director" || master.Users[0]["temporary"] != nil {
 			t.Errorf("master has users %v", master.Users)
 		}
-		if k.client("breath", "watchdog") == nil {
-			t.Error("no service account")
+		if k.client("breath", "watchdog") == nil || !strings.Contains(k.token("breath", "watchdog"), "realm-admin") {
+			t.Error("no service account that administers the realm")
 		}
 	})
 	if n := k.m.Get(host.SecretDir + "/" + remedies.SecretBootstrap); n != nil {
@@ -174,7 +175,6 @@ func TestKeycloakAdminHeals(t *testing.T) {
 				director = k.Realms["master"].Users[0]["id"]
 				harm(k)
 			})
-			forget(m)
 			mend(t, kcAdmin(), m)
 			kcProper(t, k)
 			k.change(func() {

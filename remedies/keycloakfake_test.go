@@ -27,8 +27,9 @@ type fakeRealm struct {
 // A fakeKeycloak answers as 26.7 was seen to where that matters to us: a map
 // replaces the whole of a realm's and adds to a client's, a client's scopes are
 // not set by its own fields, an optional scope is not made a default one, and a
-// token is good for as long as its client is there. Between two requests its
-// state is a value of the machine, which is put back with it.
+// token is good for as long as its client is there, for the roles it had when it
+// was given. Between two requests its state is a value of the machine, which is
+// put back with it.
 type fakeKeycloak struct {
 	m       *remedytest.Machine
 	builtin []object // scopes of a new realm
@@ -141,18 +142,27 @@ func (k *fakeKeycloak) client(realm, id string) object {
 	return find(r.Clients, "clientId", id)
 }
 
+// token is one for a service account, with the roles that it has now.
+func (k *fakeKeycloak) token(realm, id string) string {
+	roles := ""
+	if r := k.Realms[realm]; r != nil {
+		roles = fmt.Sprint(find(r.Users, "serviceAccountClientId", id)["clientRoles"])
+	}
+	return realm + "/" + id + "/" + roles
+}
+
 // may reports whether the bearer administers a realm.
 func (k *fakeKeycloak) may(bearer, realm string) (status int) {
-	own, id, _ := strings.Cut(strings.TrimPrefix(bearer, "Bearer "), "/")
+	own, token, _ := strings.Cut(strings.TrimPrefix(bearer, "Bearer "), "/")
+	id, roles, _ := strings.Cut(token, "/")
 	c := k.client(own, id)
 	if c == nil {
 		return http.StatusUnauthorized
 	}
-	user := find(k.Realms[own].Users, "serviceAccountClientId", id)
 	if own == "master" && c["attributes"] != nil {
 		return 0
 	}
-	if own == realm && user != nil && strings.Contains(fmt.Sprint(user["clientRoles"]), "realm-admin") {
+	if own == realm && strings.Contains(roles, "realm-admin") {
 		return 0
 	}
 	return http.StatusForbidden
@@ -181,7 +191,7 @@ func (k *fakeKeycloak) answer(w http.ResponseWriter, r *http.Request) {
 			answer(http.StatusUnauthorized, object{"error": "invalid_client"})
 			return
 		}
-		answer(http.StatusOK, object{"access_token": realm + "/" + r.FormValue("client_id"), "expires_in": 60})
+		answer(http.StatusOK, object{"access_token": k.token(realm, r.FormValue("client_id")), "expires_in": 60})
 		return
 	}
 	path := strings.Trim(strings.TrimPrefix(r.URL.Path, "/admin/realms"), "/")

@@ -31,8 +31,8 @@ func keycloakProbes(s Stack) []probes.Probe {
 	return append(list,
 		keycloak.Ready{Address: s.MgmtAddr(), Service: "keycloak"},
 		keycloak.Start{Service: "keycloak", Secrets: []string{SecretDatabase, SecretAdmin, SecretService}},
-		keycloak.SchemaLock{Database: database},
 		keycloak.Environment{Service: "keycloak", Conf: s.Keycloak.Conf()},
+		keycloak.SchemaLock{Database: database},
 		s.issuer(keycloak.Public, edge), s.issuer(keycloak.Local, s.KeycloakAddr()),
 		keycloak.Token{
 			Address: s.KeycloakAddr(), URL: s.PublicURL(), Realm: s.Realm.Name, Client: AdminClient,

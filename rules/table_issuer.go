@@ -107,7 +107,7 @@ var issuerTable = []Rule{
 			"the same and is a fault of its own.",
 		DependsOn: slices.Concat(by(keycloak.RealmFrontendURL), fromLocal(keycloak.IssuerWrongPath), at(public, by(nginx.WrongUpstream, nginx.CSPConflict, nginx.StreamMissing)...),
 			overridden("KC_HOSTNAME", "KC_HOSTNAME_STRICT")),
-		Remedies: []string{"keycloak.conf", "realm"},
+		Remedies: []string{"keycloak.conf", "realm", "service.keycloak.restart"},
 		Fix:      []string{askPublic, "grep -n -e ^hostname -e ^http-relative-path /etc/keycloak/keycloak.conf"},
 		Drill:    "kc-issuer-path",
 	},

@@ -31,6 +31,7 @@ var selfTable = []Rule{
 			"ls -ld {subject}*; findmnt -T {subject}; df -h {subject}; df -i {subject}",
 			"mount -o remount,rw \"$(findmnt -nro TARGET -T {subject})\"    # read-only: but look first why, with dmesg",
 			"chown root:root {subject}; chmod go= {subject}",
+			"systemctl restart watchdog-engine.service    # it keeps the mounts of its start: if they were wrong then",
 			"rm {subject}.corrupt-*    # a ledger set aside, once nobody wants to look at it any more",
 		},
 		Drill: "wd-state-readonly",

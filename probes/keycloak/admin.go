@@ -40,27 +40,30 @@ func (a Admins) Spec() probes.Spec {
 // adminsQuery lists the people among master's administrators: who has the role
 // itself, or by another role or a group. Service accounts are no people.
 //
+// Its tables are named in full: sessions of the superuser look into no schema
+// that others may write to.
+//
 // Columns: ID, name, enabled, whether there is something to log in by, why it
 // was disabled; and of the realm, whether failed logins lock accounts, and for
 // how many seconds at least.
 const adminsQuery = `with recursive
-	master as (select id from realm where name = 'master'),
+	master as (select id from public.realm where name = 'master'),
 	roles(id) as (
-		select id from keycloak_role where realm_id in (select id from master) and name = 'admin' and not client_role
-		union select c.composite from composite_role c join roles on c.child_role = roles.id),
+		select id from public.keycloak_role where realm_id in (select id from master) and name = 'admin' and not client_role
+		union select c.composite from public.composite_role c join roles on c.child_role = roles.id),
 	groups(id) as (
-		select m.group_id from group_role_mapping m join roles on m.role_id = roles.id
-		union select g.id from keycloak_group g join groups on g.parent_group = groups.id),
+		select m.group_id from public.group_role_mapping m join roles on m.role_id = roles.id
+		union select g.id from public.keycloak_group g join groups on g.parent_group = groups.id),
 	admins(id) as (
-		select m.user_id from user_role_mapping m join roles on m.role_id = roles.id
-		union select m.user_id from user_group_membership m join groups on m.group_id = groups.id)
+		select m.user_id from public.user_role_mapping m join roles on m.role_id = roles.id
+		union select m.user_id from public.user_group_membership m join groups on m.group_id = groups.id)
 select u.id, u.username, u.enabled::text,
-	(u.federation_link is not null or exists (select from credential c where c.user_id = u.id)
-		or exists (select from federated_identity f where f.user_id = u.id))::text,
-	coalesce((select max(value) from user_attribute t where t.user_id = u.id and t.name = 'disabledReason'), ''),
-	coalesce((select max(value) from realm_attribute t where t.realm_id = u.realm_id and t.name = 'bruteForceProtected'), 'false'),
-	coalesce((select max(value) from realm_attribute t where t.realm_id = u.realm_id and t.name = 'waitIncrementSeconds'), '0')
-from user_entity u join admins on admins.id = u.id
+	(u.federation_link is not null or exists (select from public.credential c where c.user_id = u.id)
+		or exists (select from public.federated_identity f where f.user_id = u.id))::text,
+	coalesce((select max(value) from public.user_attribute t where t.user_id = u.id and t.name = 'disabledReason'), ''),
+	coalesce((select max(value) from public.realm_attribute t where t.realm_id = u.realm_id and t.name = 'bruteForceProtected'), 'false'),
+	coalesce((select max(value) from public.realm_attribute t where t.realm_id = u.realm_id and t.name = 'waitIncrementSeconds'), '0')
+from public.user_entity u join admins on admins.id = u.id
 where u.realm_id in (select id from master) and u.service_account_client_link is null
 order by u.username limit 100`
 

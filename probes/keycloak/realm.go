@@ -130,7 +130,7 @@ func (r Realm) refused(err error) ([]probes.Finding, error) {
 	case strings.Contains(e.Body, "Realm not enabled"):
 		return []probes.Finding{r.found(RealmDisabled, r.Admin.Realm, "realm "+r.Admin.Realm+" is disabled", evidence("", "enabled", got))}, nil
 	case e.Status == http.StatusForbidden:
-		return []probes.Finding{r.found(TokenClientRejected, r.Admin.Client, "Keycloak lets client "+r.Admin.Client+" no more at the realm", evidence("", "realm-admin among the roles of its token", got))}, nil
+		return []probes.Finding{r.found(TokenClientRejected, r.Admin.Client, "client "+r.Admin.Client+" may not look at the realm any more", evidence("", "realm-admin among the roles of its token", got))}, nil
 	case strings.Contains(e.Body, `"invalid_client"`):
 		return []probes.Finding{r.found(RealmClientMissing, r.Admin.Client, "client "+r.Admin.Client+" is gone or disabled", evidence("/clients", "client "+r.Admin.Client, got))}, nil
 	}

@@ -70,6 +70,10 @@ func TestConfig(t *testing.T) {
 			"named upstream":        {Host: swap("proxy_pass [::1]:8443;\n  }", "proxy_pass kc;\n  }\n  upstream kc { server [::1]:8443 max_fails=0; server [::1]:9443 down; }")},
 			"other upstream":        {Host: swap("proxy_pass [::1]:8443", "proxy_pass 127.0.0.1:8443"), Want: []string{"edge.wrong-upstream /etc/nginx/stream.conf:6"}, Says: []string{"127.0.0.1:8443"}},
 			"other in the group":    {Host: swap("proxy_pass [::1]:8443;\n  }", "proxy_pass kc;\n  }\n  upstream kc { server [::1]:8080; }"), Want: []string{"edge.wrong-upstream /etc/nginx/stream.conf:6"}, Says: []string{"proxy_pass kc → [::1]:8080"}},
+			"plain listener":        {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass [::1]:9000"), hosttest.Serve("[::1]:9000", hosttest.Say("HTTP/1.1 400 Bad Request\r\n\r\n"))), Want: []string{"tls.plain-http nginx"}, Says: []string{"/etc/nginx/stream.conf:6", "[::1]:9000, which speaks no TLS"}},
+			"plain, over IPv4":      {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass 127.0.0.1:80"), hosttest.Serve("127.0.0.1:80", hosttest.Say("HTTP/1.1 400 Bad Request\r\n\r\n"))), Want: []string{"tls.plain-http nginx"}},
+			"a silent listener":     {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass [::1]:9000"), hosttest.Serve("[::1]:9000", hosttest.Hang)), Deadline: 600 * time.Millisecond, Want: []string{"edge.wrong-upstream /etc/nginx/stream.conf:6"}},
+			"one that closes":       {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass [::1]:9000"), hosttest.Serve("[::1]:9000", hosttest.Close)), Want: []string{"edge.wrong-upstream /etc/nginx/stream.conf:6"}},
 			"no upstream":           {Host: swap("proxy_pass [::1]:8443;", ""), Want: []string{"edge.wrong-upstream /etc/nginx/stream.conf:2"}},
 			"no include":            {Host: swap("include /etc/nginx/stream.conf;", ""), Want: []string{"edge.stream-missing /etc/nginx/nginx.conf"}},
 			"on IPv4 only":          {Host: swap("listen [::]:443 ipv6only=on", "listen 443"), Want: []string{"edge.stream-missing /etc/nginx/nginx.conf"}},
@@ -99,10 +103,6 @@ func TestConfig(t *testing.T) {
 			"killed":                         {Host: refuses(-1, ""), Err: "exit status 1"},
 			"no words":                       {Host: refuses(1, "Segmentation fault"), Err: "Segmentation fault"},
 			"what we can't parse":            {Host: dump(head, edge, plain, "# configuration file /etc/nginx/conf.d/x.conf:\nserver {\n"), Err: "/etc/nginx/conf.d/x.conf"},
-			"plain listener":                 {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass [::1]:9000"), hosttest.Serve("[::1]:9000", hosttest.Say("HTTP/1.1 400 Bad Request\r\n\r\n"))), Want: []string{"tls.plain-http nginx"}, Says: []string{"/etc/nginx/stream.conf:6", "[::1]:9000, which speaks no TLS"}},
-			"plain, over IPv4":               {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass 127.0.0.1:80"), hosttest.Serve("127.0.0.1:80", hosttest.Say("HTTP/1.1 400 Bad Request\r\n\r\n"))), Want: []string{"tls.plain-http nginx"}},
-			"a silent listener":              {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass [::1]:9000"), hosttest.Serve("[::1]:9000", hosttest.Hang)), Deadline: 600 * time.Millisecond, Want: []string{"edge.wrong-upstream /etc/nginx/stream.conf:6"}},
-			"one that closes":                {Host: append(swap("proxy_pass [::1]:8443", "proxy_pass [::1]:9000"), hosttest.Serve("[::1]:9000", hosttest.Close)), Want: []string{"edge.wrong-upstream /etc/nginx/stream.conf:6"}},
 		},
 	}.Run(t)
 }

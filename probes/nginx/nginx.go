@@ -20,9 +20,9 @@ const (
 	StreamMissing   probes.Code = "edge.stream-missing"
 	WrongUpstream   probes.Code = "edge.wrong-upstream"
 	RedirectMissing probes.Code = "edge.redirect-missing"
+	PlainHTTP       probes.Code = "tls.plain-http"
 	CSPConflict     probes.Code = "edge.csp-conflict"
 	RunningStale    probes.Code = "nginx.running-config-stale"
-	PlainHTTP       probes.Code = "tls.plain-http"
 
 	EdgeRefused probes.Code = "edge.refused"
 	EdgeHung    probes.Code = "edge.hung"
