@@ -1,13 +1,6 @@
 package rules
 
-import (
-	"strings"
-	"testing"
-
-	"github.com/google/go-cmp/cmp"
-
-	"watchdog/probes"
-)
+import "testing"
 
 // TestRootCauses holds the graph to what was seen on a real stack: of all that
 // a fault shows up as, only the fault itself is a cause.
@@ -92,38 +85,6 @@ func TestRootCauses(t *testing.T) {
 		{"own client gone", "realm.client-missing watchdog", "token.client-rejected watchdog"},
 		{"certificate of another name", "cert.name-mismatch idp.example.org", "issuer.untrusted public,issuer.untrusted local,token.unavailable watchdog"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			table, ps, _ := everything(t)
-			book := NewBook(table, ps, nil)
-			var findings []probes.Finding
-			for _, f := range split(c.causes + "," + c.seen) {
-				if _, ok := book.Rules[f.Code]; !ok {
-					t.Fatalf("%s has no row", f.Code)
-				}
-				findings = append(findings, probes.Finding{Code: f.Code, Subject: f.Subject})
-			}
-			want, got := map[Ref]bool{}, map[Ref]bool{}
-			for _, f := range split(c.causes) {
-				want[f] = true
-			}
-			for _, d := range Diagnose(book, []probes.Result{{Probe: "all", State: probes.Failing, Findings: findings}}) {
-				if d.Verdict == Cause {
-					got[d.Fault] = true
-				}
-			}
-			if d := cmp.Diff(want, got); d != "" {
-				t.Errorf("causes (-want +got):\n%s", d)
-			}
-		})
+		t.Run(c.name, func(t *testing.T) { wantCauses(t, c.causes, c.seen) })
 	}
-}
-
-func split(list string) []Ref {
-	var out []Ref
-	for f := range strings.SplitSeq(list, ",") {
-		if code, subject, _ := strings.Cut(f, " "); code != "" {
-			out = append(out, On(probes.Code(code), subject))
-		}
-	}
-	return out
 }

@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,25 +18,7 @@ func TestSelfCauses(t *testing.T) {
 		{"what it was to heal is still there", "hook.missing", "self.left-undone certs.hook,drift certs.hook"},
 		{"it was to heal something else", "self.left-undone certs.hook,service.stopped nginx", ""},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			table, ps, _ := everything(t)
-			var findings []probes.Finding
-			for _, f := range split(c.causes + "," + c.seen) {
-				findings = append(findings, probes.Finding{Code: f.Code, Subject: f.Subject})
-			}
-			var causes []string
-			for _, d := range Diagnose(NewBook(table, ps, nil), []probes.Result{{Probe: "all", State: probes.Failing, Findings: findings}}) {
-				if d.Verdict == Cause {
-					causes = append(causes, d.Fault.String())
-				}
-			}
-			want := strings.Split(c.causes, ",")
-			slices.Sort(want)
-			slices.Sort(causes)
-			if !slices.Equal(causes, want) {
-				t.Errorf("causes %q, want %q", causes, want)
-			}
-		})
+		t.Run(c.name, func(t *testing.T) { wantCauses(t, c.causes, c.seen) })
 	}
 }
 
