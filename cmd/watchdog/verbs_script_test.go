@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,39 +48,8 @@ func scriptPlaces(ts *testscript.TestScript) places {
 	return places{socket: ts.MkAbs("watchdog.sock"), state: ts.MkAbs("state")}
 }
 
-func scriptStatus(ts *testscript.TestScript, _ bool, args []string) {
-	if got := ts.Getenv("status"); got != args[0] {
-		ts.Fatalf("exit code %s, want %s", got, args[0])
-	}
-}
-
 func scriptVerb(ts *testscript.TestScript, neg bool, args []string) {
-	root := rootCommandAt(scriptPlaces(ts))
-	root.SetIn(strings.NewReader(""))
-	if name, ok := strings.CutPrefix(args[0], "<"); ok {
-		root.SetIn(strings.NewReader(ts.ReadFile(name)))
-		args = args[1:]
-	}
-	for i, a := range args {
-		if strings.HasPrefix(a, "./") {
-			args[i] = ts.MkAbs(a)
-		}
-	}
-	var out, errs bytes.Buffer
-	root.SetOut(&out)
-	root.SetErr(&errs)
-	root.SetArgs(args)
-	err := root.Execute()
-	if err != nil && !errors.As(err, new(exitCode)) {
-		errs.WriteString("watchdog: " + err.Error() + "\n")
-	}
-	here := func(b bytes.Buffer) []byte { return []byte(strings.ReplaceAll(b.String(), ts.MkAbs("."), ".")) }
-	_, _ = ts.Stdout().Write(here(out))
-	_, _ = ts.Stderr().Write(here(errs))
-	ts.Setenv("status", strconv.Itoa(codeOf(err)))
-	if (err != nil) != neg {
-		ts.Fatalf("unexpected exit code %d\n%s%s", codeOf(err), out.String(), errs.String())
-	}
+	runInScript(ts, neg, rootCommandAt(scriptPlaces(ts)), args, "watchdog: ")
 }
 
 func scriptLedger(ts *testscript.TestScript, _ bool, files []string) {
