@@ -77,7 +77,7 @@ func (i Issuer) document() string {
 // Observe implements [probes.Probe]. A server that is starting, which answers
 // 503, means that it could not look.
 func (i Issuer) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
-	within, cancel := waits(ctx)
+	within, cancel := probes.Waits(ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(within, http.MethodGet, i.document(), nil)
 	if err != nil {

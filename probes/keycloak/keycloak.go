@@ -23,9 +23,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"watchdog/probes"
@@ -71,16 +69,6 @@ const (
 // timeout is the most a look may take.
 const timeout = 3 * time.Second
 
-// waits bounds what a look waits for: a sixth of its time is kept back, so that
-// a server that accepted and said nothing can still be told of as hung.
-func waits(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithTimeout(ctx, timeout*5/6)
-	}
-	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/6))
-}
-
 // A trouble is how a request came to nothing.
 type trouble int
 
@@ -93,16 +81,8 @@ const (
 	untrusted                // a certificate that clients refuse
 )
 
-// noWay lists what the system says when nobody can be reached. Whatever else
-// stops a dial (no descriptors left, say) is our own trouble.
-var noWay = []error{
-	syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EADDRNOTAVAIL,
-	syscall.ETIMEDOUT, syscall.ECONNRESET, syscall.EACCES, syscall.EPERM, syscall.EINVAL,
-}
-
 // troubleOf sorts an error of net/http; outer is the context of the caller.
 func troubleOf(outer context.Context, err error) trouble {
-	var late interface{ Timeout() bool }
 	var dial *net.OpError
 	var record tls.RecordHeaderError
 	switch {
@@ -112,10 +92,10 @@ func troubleOf(outer context.Context, err error) trouble {
 		return plain
 	case isCertificate(err):
 		return untrusted
-	case errors.As(err, &late) && late.Timeout():
+	case probes.Late(err):
 		return silent
 	case errors.As(err, &dial) && dial.Op == "dial":
-		if slices.ContainsFunc(noWay, func(e error) bool { return errors.Is(err, e) }) {
+		if probes.Unreachable(err) {
 			return refused
 		}
 		return blind
@@ -141,15 +121,8 @@ func why(err error) string {
 	if errors.As(err, &frame) {
 		err = frame.Err
 	}
-	if slices.ContainsFunc(gone, func(g error) bool { return errors.Is(err, g) }) {
-		return "closes the connection"
-	}
-	return clip(err.Error(), 300)
+	return probes.Ending(err)
 }
-
-// gone are the ways in which a connection that was closed shows; which one is
-// chance.
-var gone = []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE}
 
 // maxBody bounds what is read of an answer, in bytes.
 const maxBody = 256 << 10

@@ -69,7 +69,7 @@ func (h health) down(part string) (detail string, is bool) {
 // Observe implements [probes.Probe]. A server that is being stopped means that
 // it could not look.
 func (r Ready) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
-	within, cancel := waits(ctx)
+	within, cancel := probes.Waits(ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(within, http.MethodGet, "http://"+r.Address+"/health/ready", nil)
 	if err != nil {

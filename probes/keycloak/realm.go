@@ -95,7 +95,7 @@ func (r Realm) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, err
 	}
 	admin := r.Admin
 	admin.Secret = secret
-	within, cancel := waits(ctx)
+	within, cancel := probes.Waits(ctx, timeout)
 	defer cancel()
 	var realm realmAnswer
 	var clients []clientAnswer

@@ -30,7 +30,7 @@ func (s SchemaLock) Spec() probes.Spec {
 
 // Observe implements [probes.Probe].
 func (s SchemaLock) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
-	within, cancel := waits(ctx)
+	within, cancel := probes.Waits(ctx, timeout)
 	defer cancel()
 	holders, err := h.SchemaLockHolders(within, s.Database)
 	if err != nil || len(holders) == 0 {

@@ -61,7 +61,7 @@ func (k Token) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, err
 	if secret.Missing() {
 		return nil, fmt.Errorf("get a token for %s: there is no secret %s yet", k.Client, k.Secret)
 	}
-	within, cancel := waits(ctx)
+	within, cancel := probes.Waits(ctx, timeout)
 	defer cancel()
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {k.Client}, "client_secret": {secret.Reveal()}}
 	req, err := http.NewRequestWithContext(within, http.MethodPost, k.endpoint(), strings.NewReader(form.Encode()))

@@ -3,11 +3,8 @@ package nginx
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
-	"slices"
-	"syscall"
 	"time"
 
 	"watchdog/probes"
@@ -35,13 +32,6 @@ func (e Edge) Spec() probes.Spec {
 	}
 }
 
-// noWay lists what the system says when nobody can be reached. Whatever else
-// stops a dial is our own trouble.
-var noWay = []error{
-	syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EADDRNOTAVAIL,
-	syscall.ECONNRESET, syscall.EACCES, syscall.EPERM, syscall.EINVAL,
-}
-
 // Observe implements [probes.Probe]. Bytes that are no TLS are an answer too:
 // what they mean is for the issuer's probe to say.
 func (e Edge) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, error) {
@@ -52,9 +42,9 @@ func (e Edge) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, erro
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err == nil:
-	case isLate(err) || errors.Is(err, syscall.ETIMEDOUT):
+	case probes.Late(err):
 		return e.found(EdgeHung, "the public port does not take connections", "no answer to the connection in time"), nil
-	case slices.ContainsFunc(noWay, func(no error) bool { return errors.Is(err, no) }):
+	case probes.Unreachable(err):
 		return e.found(EdgeRefused, "the public port refuses connections", probes.Clip(err.Error())), nil
 	default:
 		return nil, err
@@ -68,23 +58,10 @@ func (e Edge) Observe(ctx context.Context, h *host.Host) ([]probes.Finding, erro
 		return nil, ctx.Err()
 	case conn.came:
 		return nil, nil
-	case isLate(err):
+	case probes.Late(err):
 		return e.found(EdgeHung, "the public port accepts and nobody answers", "accepts, no answer to the handshake in time"), nil
 	}
-	got := probes.Clip(err.Error())
-	if slices.ContainsFunc(gone, func(g error) bool { return errors.Is(err, g) }) {
-		got = "closes the connection"
-	}
-	return e.found(EdgeClosed, "the public port accepts and closes at once", "accepts, then: "+got), nil
-}
-
-// gone are the ways in which a connection that was closed shows; which one is
-// chance.
-var gone = []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE}
-
-func isLate(err error) bool {
-	var late interface{ Timeout() bool }
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &late) && late.Timeout()
+	return e.found(EdgeClosed, "the public port accepts and closes at once", "accepts, then: "+probes.Ending(err)), nil
 }
 
 // firstBytes ends a handshake when the first bytes of the server are there: the

@@ -43,8 +43,7 @@ func silent(outer context.Context, err error) bool {
 	if errors.As(err, &pg) {
 		return false
 	}
-	var late interface{ Timeout() bool }
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &late) && late.Timeout()
+	return probes.Late(err)
 }
 
 // refusal names the fault behind the server's own error. It is empty for one

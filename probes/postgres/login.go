@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"slices"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -149,18 +146,10 @@ func (l Login) judge(ctx context.Context, h *host.Host, connected bool, err erro
 	case connected:
 		// It closed the connection, asked for what is not given, or is no
 		// PostgreSQL at all.
-		got := probes.Clip(err.Error())
-		if slices.ContainsFunc(gone, func(g error) bool { return errors.Is(err, g) }) {
-			got = "closes the connection"
-		}
-		return l.found(h, LoginRefused, "what listens at "+string(l.Path)+" does not let Keycloak log in", got), nil
+		return l.found(h, LoginRefused, "what listens at "+string(l.Path)+" does not let Keycloak log in", probes.Ending(err)), nil
 	}
 	return nil, fmt.Errorf("log in as %s by %s: %w", l.Role, l.Path, err)
 }
-
-// gone are the ways in which a connection that was closed shows; which one is
-// chance.
-var gone = []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE}
 
 // closed judges a path on which nobody listens: either the server does not run,
 // or it runs and listens elsewhere.
