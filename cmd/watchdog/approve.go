@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
+	"watchdog/packaging/lab"
 	"watchdog/probes"
 	"watchdog/remedies"
 	"watchdog/rules"
@@ -214,7 +213,7 @@ func (a approver) approve(ctx context.Context, f engine.FaultState, agreed conse
 	case agreed.plan != "" && agreed.plan != p.Plan:
 		return fmt.Errorf("the plan is another one by now: %s, not %s; nothing is approved", p.Plan, agreed.plan)
 	case agreed.plan == "" && !agreed.yes:
-		if !isTerminal(a.in) {
+		if !lab.IsTerminal(a.in) {
 			return usagef("no terminal to ask on: give --yes, or --plan %s", p.Plan)
 		}
 		if !a.ask("Approve this plan? [y/N] ") {
@@ -234,13 +233,4 @@ func (a approver) ask(question string) bool {
 	line, _ := bufio.NewReader(a.in).ReadString('\n') // no answer is no
 	answer := strings.ToLower(strings.TrimSpace(line))
 	return answer == "y" || answer == "yes"
-}
-
-func isTerminal(r io.Reader) bool {
-	f, ok := r.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
 }

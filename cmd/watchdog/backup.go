@@ -22,10 +22,7 @@ func backupCreateCommand() *cobra.Command {
 		Short: "Make a backup now, verify it, and forget those past their time",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := needRoot(c); err != nil {
-				return err
-			}
-			m, err := site.open(c.Context())
+			m, err := site.openAsRoot(c)
 			if err != nil {
 				return err
 			}

@@ -35,10 +35,7 @@ While /etc/watchdog/hold exists, or a pause lasts, nothing is changed.`,
 					return badUsage(fmt.Errorf("no code %q%s", code, didYouMean(code, codes())))
 				}
 			}
-			if err := needRoot(c); err != nil {
-				return err
-			}
-			m, err := site.open(c.Context())
+			m, err := site.openAsRoot(c)
 			if err != nil {
 				return err
 			}

@@ -32,10 +32,7 @@ listens on a unix socket only; "watchdog export" serves the metrics.
 While the file /etc/watchdog/hold exists it changes nothing.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := needRoot(c); err != nil {
-				return err
-			}
-			m, err := site.open(c.Context())
+			m, err := site.openAsRoot(c)
 			if err != nil {
 				return err
 			}

@@ -54,6 +54,14 @@ func (f *siteFlags) open(ctx context.Context) (*machine, error) {
 	return openMachine(ctx, stack)
 }
 
+// openAsRoot is open for verbs that would end half-way without root.
+func (f *siteFlags) openAsRoot(c *cobra.Command) (*machine, error) {
+	if err := needRoot(c); err != nil {
+		return nil, err
+	}
+	return f.open(c.Context())
+}
+
 // look is open for verbs that only look: another file than the default may be
 // anybody's.
 func (f *siteFlags) look(ctx context.Context) (*machine, error) {

@@ -55,7 +55,7 @@ func (l *Lab) Exec(ctx context.Context, host string, argv []string, stdin io.Rea
 		c := exec.CommandContext(ctx, full, argv[1:]...)
 		c.Args[0] = argv[0]
 		c.Stdin, c.Stdout, c.Stderr, c.Env = stdin, stdout, stderr, env
-		obey(c, isTerminal(stdin))
+		obey(c, IsTerminal(stdin))
 		return c.Run()
 	})
 	return outcome(ctx, host, argv, err)
@@ -99,7 +99,8 @@ func outcome(ctx context.Context, host string, argv []string, err error) (int, e
 	return 0, fmt.Errorf("run %s in %s: %w", argv[0], host, err)
 }
 
-func isTerminal(r io.Reader) bool {
+// IsTerminal reports whether somebody types what r reads.
+func IsTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
 	if !ok {
 		return false
@@ -109,7 +110,7 @@ func isTerminal(r io.Reader) bool {
 }
 
 func terminal(r io.Reader) string {
-	if t := os.Getenv("TERM"); t != "" && isTerminal(r) {
+	if t := os.Getenv("TERM"); t != "" && IsTerminal(r) {
 		return t
 	}
 	return "dumb"
