@@ -29,14 +29,10 @@ func (f files) Node(name string) (*host.Node, error) {
 func (f files) ReadFile(name string) ([]byte, error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	real, err := f.m.resolve(name, true)
-	if err != nil {
-		return nil, err
-	}
-	n := f.m.nodes[real]
+	_, n, err := f.m.at(name, "open")
 	switch {
-	case n == nil:
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	case err != nil:
+		return nil, err
 	case n.Mode.IsDir():
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
 	}
@@ -46,14 +42,10 @@ func (f files) ReadFile(name string) ([]byte, error) {
 func (f files) ReadDir(name string) ([]string, error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	real, err := f.m.resolve(name, true)
-	if err != nil {
-		return nil, err
-	}
-	n := f.m.nodes[real]
+	real, n, err := f.m.at(name, "open")
 	switch {
-	case n == nil:
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	case err != nil:
+		return nil, err
 	case !n.Mode.IsDir():
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.ENOTDIR}
 	}
@@ -84,12 +76,9 @@ func (f files) SHA256(ctx context.Context, name string) (string, error) {
 func (f files) Usage(name string) (host.Usage, error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	real, err := f.m.resolve(name, true)
+	real, _, err := f.m.at(name, "statfs")
 	if err != nil {
 		return host.Usage{}, err
-	}
-	if f.m.nodes[real] == nil {
-		return host.Usage{}, &fs.PathError{Op: "statfs", Path: name, Err: fs.ErrNotExist}
 	}
 	best, u := "", host.Usage{Size: 100 << 30, Free: 50 << 30, RootFree: 55 << 30, Files: 1 << 20, Spare: 1 << 19}
 	for p, v := range f.m.usage {
@@ -103,6 +92,18 @@ func (f files) Usage(name string) (host.Usage, error) {
 // below reports whether name is dir or something in it.
 func below(name, dir string) bool {
 	return name == dir || dir == "/" || strings.HasPrefix(name, dir+"/")
+}
+
+// at follows all links of name and returns where that leads and what is there,
+// or op's error that nothing is.
+func (m *Machine) at(name, op string) (real string, n *host.Node, err error) {
+	if real, err = m.resolve(name, true); err != nil {
+		return "", nil, err
+	}
+	if n = m.nodes[real]; n == nil {
+		return "", nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
+	}
+	return real, n, nil
 }
 
 // resolve follows the links on the way to name, and name itself too if last is
