@@ -47,16 +47,13 @@ not run. With --yes or --plan nothing is asked.`,
 			case len(args) > 0 && !slices.Contains(codes(), args[0]):
 				return usagef("no code %q%s", args[0], didYouMean(args[0], codes()))
 			}
-			if err := needRootTo(c, "plans and approves what changes this host"); err != nil {
-				return err
-			}
-			m, err := site.open(c.Context())
+			m, err := site.openAsRoot(c, "plans and approves what changes this host")
 			if err != nil {
 				return err
 			}
 			byID, err := m.remediesByID()
 			if err != nil {
-				return usageError{err}
+				return err
 			}
 			a := approver{
 				snapshot: at.snapshot, now: m.host.Now, file: filepath.Join(at.state, approvedFile),

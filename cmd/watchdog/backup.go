@@ -22,7 +22,7 @@ func backupCreateCommand() *cobra.Command {
 		Short: "Make a backup now, verify it, and forget those past their time",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			m, err := site.openAsRoot(c)
+			m, err := site.openAsRoot(c, changesHost)
 			if err != nil {
 				return err
 			}

@@ -87,16 +87,13 @@ func (f *siteFlags) printFirst(c *cobra.Command, r rules.Rule, args []string) er
 	if len(args) == 1 && id != r.Remedies[0] {
 		return usagef("the remedy is the subject's own: watchdog explain %s SUBJECT --plan", r.Code)
 	}
-	if err := needRootTo(c, "with --plan reads what only root may"); err != nil {
-		return err
-	}
-	m, err := f.open(c.Context())
+	m, err := f.openAsRoot(c, "with --plan reads what only root may")
 	if err != nil {
 		return err
 	}
 	byID, err := m.remediesByID()
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	p, err := m.planOf(c.Context(), byID, id)
 	switch {

@@ -35,7 +35,7 @@ While /etc/watchdog/hold exists, or a pause lasts, nothing is changed.`,
 					return badUsage(fmt.Errorf("no code %q%s", code, didYouMean(code, codes())))
 				}
 			}
-			m, err := site.openAsRoot(c)
+			m, err := site.openAsRoot(c, changesHost)
 			if err != nil {
 				return err
 			}
@@ -61,7 +61,7 @@ var errUnhealed = exitCode(exitFindings)
 func (m *machine) heal(ctx context.Context, only []string, dryRun bool, out io.Writer) error {
 	byID, err := m.remediesByID()
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	seen := m.lookAgain(ctx, m.probes, probes.Run(ctx, m.host, m.probes, nil))
 	ds := rules.Diagnose(m.book, seen)

@@ -26,7 +26,7 @@ is left alone, so a second install changes nothing, and one that was interrupted
 is finished by the next. It ends with a look at everything, as diagnose does.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			m, err := site.openAsRoot(c)
+			m, err := site.openAsRoot(c, changesHost)
 			if err != nil {
 				return err
 			}

@@ -32,7 +32,7 @@ listens on a unix socket only; "watchdog export" serves the metrics.
 While the file /etc/watchdog/hold exists it changes nothing.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			m, err := site.openAsRoot(c)
+			m, err := site.openAsRoot(c, changesHost)
 			if err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ func (m *machine) run(ctx context.Context, out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: dropTime}))
 	all, err := m.remedies()
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	all = slices.DeleteFunc(all, func(r remedies.Remedy) bool { return r.Spec().ID == installsOnly })
 	byID := index(all)
@@ -163,11 +163,12 @@ func serve(ctx context.Context, s *control.Server, log *slog.Logger) {
 	}
 }
 
-// remedies are all that may heal this host.
+// remedies are all that may heal this host. What it lacks of them is the site
+// file's fault.
 func (m *machine) remedies() ([]remedies.Remedy, error) {
 	list, err := rules.Remedies(m.stack)
 	if err != nil {
-		return nil, err
+		return nil, usageError{err}
 	}
 	return append(list, rules.Rungs(m.stack)...), nil
 }

@@ -54,9 +54,10 @@ func (f *siteFlags) open(ctx context.Context) (*machine, error) {
 	return openMachine(ctx, stack)
 }
 
-// openAsRoot is open for verbs that would end half-way without root.
-func (f *siteFlags) openAsRoot(c *cobra.Command) (*machine, error) {
-	if err := needRoot(c); err != nil {
+// openAsRoot is open for verbs that would end half-way without root, which they
+// need for what they do.
+func (f *siteFlags) openAsRoot(c *cobra.Command, do string) (*machine, error) {
+	if err := needRootTo(c, do); err != nil {
 		return nil, err
 	}
 	return f.open(c.Context())
@@ -92,8 +93,11 @@ func openMachine(ctx context.Context, stack rules.Stack) (*machine, error) {
 	}, nil
 }
 
+// changesHost is what most verbs need root for.
+const changesHost = "changes this host"
+
 // needRoot refuses early what would end half-way.
-func needRoot(c *cobra.Command) error { return needRootTo(c, "changes this host") }
+func needRoot(c *cobra.Command) error { return needRootTo(c, changesHost) }
 
 // needRootTo is needRoot for verbs that need it for something else.
 func needRootTo(c *cobra.Command, do string) error {
