@@ -163,7 +163,7 @@ func serve(ctx context.Context, s *control.Server, log *slog.Logger) {
 	}
 }
 
-// remedies are all that may heal this host. What it lacks of them is the site
+// remedies are all that may heal this host. That they can't be told is the site
 // file's fault.
 func (m *machine) remedies() ([]remedies.Remedy, error) {
 	list, err := rules.Remedies(m.stack)
