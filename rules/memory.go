@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -209,4 +210,6 @@ func (m *Memory) tried(now time.Time, a Attempt) {
 		return now.Sub(old.At) > attemptsKept || a.Outcome.idle() && old.Outcome == a.Outcome && old.Fault == a.Fault
 	})
 	m.Attempts = append(m.Attempts, a)
+	maps.DeleteFunc(m.Healed, func(_ Ref, at time.Time) bool { return now.Sub(at) > attemptsKept })
+	maps.DeleteFunc(m.Onsets, func(_ Ref, times []time.Time) bool { return now.Sub(times[len(times)-1]) > attemptsKept })
 }

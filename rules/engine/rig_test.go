@@ -28,6 +28,8 @@ type world struct {
 	looks  map[string]int
 	awaits string        // what the faults await
 	late   time.Duration // how long it takes a probe to see a fault
+	// journal is the engine's.
+	journal ledger.Journal
 }
 
 func (w *world) set(there bool, refs ...rules.Ref) {
@@ -152,7 +154,7 @@ func start(t *testing.T, table []rules.Rule, hold *string, more ...func(*world) 
 // startWith is start with options of the test's own.
 func startWith(t *testing.T, table []rules.Rule, hold *string, set func(*Options), more ...func(*world) []probes.Probe) *rig {
 	t.Helper()
-	r := &rig{world: &world{faults: map[rules.Ref]bool{}, heals: map[string][]rules.Ref{}, hung: map[string]bool{}, looks: map[string]int{}}}
+	r := &rig{world: &world{faults: map[rules.Ref]bool{}, heals: map[string][]rules.Ref{}, hung: map[string]bool{}, looks: map[string]int{}, journal: ledger.Journal{Dir: t.TempDir()}}}
 	var ps []probes.Probe
 	byID := map[string]remedies.Remedy{}
 	var all []remedies.Remedy
@@ -171,7 +173,7 @@ func startWith(t *testing.T, table []rules.Rule, hold *string, set func(*Options
 	o := Options{
 		Host: &host.Host{Now: time.Now}, HostName: "idp", Probes: ps, Book: rules.NewBook(table, ps, all),
 		Remedy:  func(id string) remedies.Remedy { return byID[id] },
-		Journal: ledger.Journal{Dir: t.TempDir()},
+		Journal: r.journal,
 		Policy: func() rules.Policy {
 			r.world.mu.Lock()
 			defer r.world.mu.Unlock()
