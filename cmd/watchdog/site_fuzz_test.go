@@ -53,14 +53,17 @@ func FuzzSite(f *testing.F) {
 func TestMangledSites(t *testing.T) {
 	var sources []string
 	for _, name := range siteFiles(t, "good-*.yaml") {
-		sources = append(sources, string(readFile(t, name)))
+		text := string(readFile(t, name))
+		if said := checkAny(t, text); said != "" {
+			t.Errorf("%s is refused: %s", name, said)
+		}
+		sources = append(sources, text)
 	}
 	words := []string{
 		"", "~", "''", "[]", "{}", "0", "-1", "65536", "1e3", "true", "yes", "on", "null", "30m", "0s", "21d", "::1", "fe80::1",
 		"2001:db8::", "2001:db8:1::1", "192.0.2.1", "homer", "login", "keycloak", "ollama", "gateway", "ask", "auto", "observe",
 		"example.org", "https://x.example.org/*", "http://[::1]:9999", "\"a: b\"", "'#'", "[login, homer]", "{name: x}", "|", "&a", "*a", "!!str x", "- x",
 	}
-	taken := 0
 	rapid.Check(t, func(t *rapid.T) {
 		lines := strings.Split(rapid.SampledFrom(sources).Draw(t, "file"), "\n")
 		for range rapid.IntRange(1, 3).Draw(t, "changes") {
@@ -81,13 +84,8 @@ func TestMangledSites(t *testing.T) {
 				}
 			}
 		}
-		if checkAny(t, strings.Join(lines, "\n")) == "" {
-			taken++
-		}
+		checkAny(t, strings.Join(lines, "\n"))
 	})
-	if taken == 0 {
-		t.Error("no changed file was taken: nothing was read back")
-	}
 }
 
 // TestAnyTextRoundTrips: free text survives YAML in both directions, whatever

@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -141,7 +142,9 @@ func (k Token) judge(ctx, outer context.Context, h *host.Host, raw string) ([]pr
 	case outer.Err() != nil:
 		return nil, outer.Err()
 	case err != nil:
-		return k.found(TokenUnavailable, k.Client, "the token does not verify with Keycloak's keys", strings.ReplaceAll(why(err), raw, "the token")), nil
+		// Before anything is cut off: of a token that was cut nothing is replaced.
+		err = errors.New(strings.ReplaceAll(err.Error(), raw, "the token"))
+		return k.found(TokenUnavailable, k.Client, "the token does not verify with Keycloak's keys", why(err)), nil
 	}
 	var found []probes.Finding
 	missing := func(claim, want, got string) {
