@@ -110,8 +110,8 @@ func (r *recorder) turn(now time.Time, p rules.Policy) {
 	r.ending(now)
 }
 
-// ending stops the recording when all has been well for a while. It needs a turn
-// to be asked: whatever comes next belongs to it until then.
+// ending stops the recording when all has been well for a while: what comes until
+// then belongs to it. The loop asks each time it goes round, with or without a turn.
 func (r *recorder) ending(now time.Time) {
 	switch {
 	case r.recording == nil:
